@@ -1,0 +1,116 @@
+/** A fit's world made of given feature maps: what the engine does with a backbone, without one. */
+import { Rng } from '../../src/base/rng';
+import { floats, floatTensor } from '../../src/base/tensor';
+import type { TensorData } from '../../src/base/tensor';
+import { GraphBuilder } from '../../src/graph/builder';
+import type { Value } from '../../src/graph/value';
+import type {
+  Detector,
+  EmbeddedBatch,
+  FitContext,
+  Inputs,
+  MethodState,
+  StateValues,
+} from '../../src/methods/contract';
+import type { Options } from '../../src/methods/options';
+import type { TapRole } from '../../src/nn/backbones/backbone';
+import type { Runtime } from '../../src/runtime/runtime';
+
+export type Taps = Readonly<Partial<Record<TapRole, TensorData>>>;
+
+/** Images `from` … `to`−1 of every tap. */
+export const someOf = (taps: Taps, from: number, to: number): Taps =>
+  Object.fromEntries(
+    Object.entries(taps).map(([role, tap]) => {
+      const size = floats(tap).length / tap.shape[0];
+      const data = floats(tap).subarray(from * size, to * size);
+      return [role, floatTensor([to - from, ...tap.shape.slice(1)], data)];
+    }),
+  );
+
+const countOf = (taps: Taps): number => Object.values(taps)[0].shape[0];
+
+function inputsFor(graph: GraphBuilder, taps: Taps, side: number): Inputs {
+  const values = Object.entries(taps).map(([role, tap]) => [role, graph.input(role, tap.shape)]);
+  return {
+    taps: Object.fromEntries(values) as Inputs['taps'],
+    image: graph.input('image', [countOf(taps), 1, side, side]),
+  };
+}
+
+const feedsFor = (taps: Taps, side: number): Record<string, TensorData> => ({
+  ...taps,
+  image: floatTensor([countOf(taps), 1, side, side], new Float32Array(countOf(taps) * side * side)),
+});
+
+export function contextOf(
+  runtime: Runtime,
+  taps: Taps,
+  options: { side: number; seed?: number; batch?: number; rng?: (stream: string) => Rng },
+): FitContext {
+  const { side, seed = 0, batch = 4 } = options;
+  const images = countOf(taps);
+  return {
+    taps: Object.fromEntries(Object.entries(taps).map(([role, tap]) => [role, tap.shape.slice(1)])),
+    side,
+    goodImages: images,
+    rng: options.rng ?? ((stream) => new Rng(seed, stream)),
+    async *embed(_key, build): AsyncGenerator<EmbeddedBatch> {
+      for (let first = 0; first < images; first += batch) {
+        const count = Math.min(batch, images - first);
+        const some = someOf(taps, first, first + count);
+        const graph = new GraphBuilder();
+        graph.output('values', build(inputsFor(graph, some, side)));
+        const { values } = await (await runtime.compile(graph.build())).run(feedsFor(some, side));
+        yield { first, count, values: values.values };
+      }
+    },
+    compile: (graph, resident) => runtime.compile(graph, { resident }),
+    upload: (tensor) => runtime.upload(tensor),
+    checkpoint: { get: async () => undefined, put: async () => undefined },
+  };
+}
+
+/** Runs a fit to its end. */
+export async function fitToEnd<O extends Options>(
+  detector: Detector<O>,
+  context: FitContext,
+  options: O,
+): Promise<MethodState> {
+  const fit = detector.fit(context, options);
+  let step = await fit.next();
+  while (!step.done) step = await fit.next();
+  return step.value;
+}
+
+/** Map [B,1,S,S] and score [B] of given features. */
+export async function scoreTaps<O extends Options>(
+  runtime: Runtime,
+  detector: Detector<O>,
+  state: MethodState,
+  options: O,
+  taps: Taps,
+  side: number,
+  heldOut?: readonly number[],
+): Promise<{ map: Float32Array; score: Float32Array }> {
+  const graph = new GraphBuilder();
+  const stateValues: StateValues = Object.fromEntries(
+    Object.entries(state).map(([name, tensor]): [string, Value] => [
+      name,
+      graph.weight(`state.${name}`, tensor),
+    ]),
+  );
+  const inputs: Inputs = {
+    ...inputsFor(graph, taps, side),
+    ...(heldOut && { heldOut: graph.input('heldOut', [heldOut.length]) }),
+  };
+  const scored = detector.score(graph, inputs, stateValues, options);
+  graph.output('map', scored.map);
+  graph.output('score', scored.score);
+  const feeds = {
+    ...feedsFor(taps, side),
+    ...(heldOut && { heldOut: floatTensor([heldOut.length], heldOut) }),
+  };
+  const { values } = await (await runtime.compile(graph.build())).run(feeds);
+  return { map: floats(values.map), score: floats(values.score) };
+}
