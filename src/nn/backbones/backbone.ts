@@ -1,0 +1,93 @@
+import type { Shape } from '../../base/tensor';
+import { GraphBuilder } from '../../graph/builder';
+import { div, sub } from '../../graph/ops/index';
+import type { Value } from '../../graph/value';
+import { DeclaringLayers } from '../layers';
+import type { NetLayers } from '../layers';
+
+/** A backbone layer's part in methods that take several depths; the number is its reduction. */
+export type TapRole = 'level1' | 'level2' | 'level3' | 'level4';
+
+export const TAP_ROLES: readonly TapRole[] = ['level1', 'level2', 'level3', 'level4'];
+
+/** Per-channel input normalisation of values in 0 … 1. */
+export interface Normalisation {
+  readonly mean: readonly [number, number, number];
+  readonly std: readonly [number, number, number];
+}
+
+export const IMAGENET: Normalisation = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+
+/** A network that gives features. Its tensors are published under the names that `forward` asks for. */
+export interface Backbone {
+  /** timm's name, `resnet18` say. */
+  readonly architecture: string;
+  readonly title: string;
+  readonly normalisation: Normalisation;
+  /** Layer name of each role. */
+  readonly levels: Readonly<Record<TapRole, string>>;
+  /** Whether tapped features are linear (signed, wide) rather than rectified: methods.md 1.10. */
+  readonly linearTaps: boolean;
+  /** Square input sides it takes. */
+  readonly sides: { readonly multipleOf: number; readonly least: number; readonly usual: number };
+  readonly batchNormEpsilon: number;
+  /**
+   * Emits the network up to the deepest wanted layer. Any layer can be tapped; `pooled` and `logits` are layers too.
+   * @param x normalised images, [B,3,H,W]
+   * @returns wanted layers by name; feature maps are [B,C,h,w]
+   * @throws model/keys for a name that is no layer
+   */
+  forward(layers: NetLayers, x: Value, wanted: readonly string[]): Readonly<Record<string, Value>>;
+}
+
+/**
+ * Grey images in 0 … 1 as a backbone wants them: copied to three channels, each normalised.
+ * @param grey [B,1,H,W]
+ * @returns [B,3,H,W]
+ */
+export function normaliseGrey(grey: Value, { mean, std }: Normalisation): Value {
+  const perChannel = (values: readonly number[]) =>
+    grey.graph.constant({ dtype: 'float32', shape: [1, 3, 1, 1], data: Float32Array.from(values) });
+  return div(sub(grey, perChannel(mean)), perChannel(std));
+}
+
+/** Names and shapes of the tensors that the given layers need. */
+export function expectedTensors(backbone: Backbone, layers: readonly string[]): ReadonlyMap<string, Shape> {
+  const graph = new GraphBuilder();
+  const declaring = new DeclaringLayers(graph);
+  const side = backbone.sides.usual;
+  backbone.forward(declaring, graph.placeholder('float32', [1, 3, side, side]), layers);
+  return declaring.shapes;
+}
+
+/** Shape of each role's features for one square image: [C,h,w]. */
+export function tapShapes(
+  backbone: Backbone,
+  side: number,
+  roles: readonly TapRole[] = TAP_ROLES,
+): Readonly<Partial<Record<TapRole, Shape>>> {
+  const graph = new GraphBuilder();
+  const image = graph.placeholder('float32', [1, 3, side, side]);
+  const taps = backbone.forward(
+    new DeclaringLayers(graph),
+    image,
+    roles.map((role) => backbone.levels[role]),
+  );
+  return Object.fromEntries(roles.map((role) => [role, taps[backbone.levels[role]].shape.slice(1)]));
+}
+
+/** Collects wanted layers while a network is emitted, and tells when all are there. */
+export class TapCollector {
+  readonly found: Record<string, Value> = {};
+
+  constructor(private readonly wanted: readonly string[]) {}
+
+  /** Keeps `value` if its name is wanted. */
+  offer(name: string, value: Value): void {
+    if (this.wanted.includes(name)) this.found[name] = value;
+  }
+
+  get complete(): boolean {
+    return this.wanted.every((name) => name in this.found);
+  }
+}

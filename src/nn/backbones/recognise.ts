@@ -1,0 +1,97 @@
+import { AppError } from '../../base/errors';
+import { formatShape, sameShape } from '../../base/tensor';
+import type { Shape } from '../../base/tensor';
+import { TAP_ROLES, expectedTensors } from './backbone';
+import type { Backbone } from './backbone';
+import { efficientNetLite0 } from './efficientnet';
+import { RESNETS } from './resnet';
+import { visionTransformer, vitPlan } from './vit';
+
+/** Wrappers that training code leaves in front of every name. */
+const PREFIXES = ['', 'module.', 'model.', 'backbone.', 'encoder.', 'state_dict.'];
+
+/** Tensors that a published file may hold beside the layers that are tapped. */
+const BESIDE =
+  /(^|\.)num_batches_tracked$|^(fc|classifier|head|conv_head|bn2|norm|fc_norm|head_drop)\.|^mask_token$/;
+
+export interface Recognised {
+  readonly backbone: Backbone;
+  /** What stands in front of every name in the file. */
+  readonly prefix: string;
+}
+
+interface Comparison extends Recognised {
+  readonly matching: number;
+  readonly expected: number;
+  readonly missing: readonly string[];
+  readonly misshapen: readonly string[];
+  readonly unknown: readonly string[];
+}
+
+/**
+ * The backbone that a weights file holds, told by names and shapes alone.
+ * @throws model/keys with the nearest architecture and what differs, model/unknown when none is near
+ */
+export function recogniseBackbone(shapes: ReadonlyMap<string, Shape>): Recognised {
+  const compared = PREFIXES.flatMap((prefix) => {
+    const own = withoutPrefix(shapes, prefix);
+    const plan = vitPlan(own);
+    const candidates = [efficientNetLite0, ...RESNETS, ...(plan ? [visionTransformer(plan)] : [])];
+    return own.size ? candidates.map((backbone) => compare(backbone, prefix, own)) : [];
+  });
+  const best = compared.sort((a, b) => mismatches(a) - mismatches(b) || b.matching - a.matching)[0];
+  if (best && mismatches(best) === 0) return best;
+  const nearest = compared.sort((a, b) => b.matching / b.expected - a.matching / a.expected)[0];
+  if (!nearest || nearest.matching < nearest.expected / 2)
+    throw new AppError(
+      'model/unknown',
+      `none of the known architectures has tensors like ${[...shapes.keys()].slice(0, 3).join(', ') || 'these'}`,
+      {
+        hint: 'Known are EfficientNet-Lite0, ResNet-18/34/50/101, Wide-ResNet-50-2, ViT and DINOv2 by timm or torchvision names.',
+      },
+    );
+  throw new AppError('model/keys', `this is nearly ${nearest.backbone.title}: ${describe(nearest)}`, {
+    hint: 'Use the file as timm or torchvision publish it.',
+  });
+}
+
+const mismatches = (c: Comparison): number => c.missing.length + c.misshapen.length + c.unknown.length;
+
+function withoutPrefix(shapes: ReadonlyMap<string, Shape>, prefix: string): ReadonlyMap<string, Shape> {
+  const own = [...shapes].filter(([name]) => name.startsWith(prefix));
+  return new Map(own.map(([name, shape]) => [name.slice(prefix.length), shape]));
+}
+
+function compare(backbone: Backbone, prefix: string, shapes: ReadonlyMap<string, Shape>): Comparison {
+  const layers = TAP_ROLES.map((role) => backbone.levels[role]);
+  const expected = expectedTensors(backbone, layers);
+  const missing: string[] = [];
+  const misshapen: string[] = [];
+  for (const [name, shape] of expected) {
+    const found = shapes.get(name);
+    if (!found) missing.push(name);
+    else if (!sameShape(found, shape))
+      misshapen.push(`${name} is ${formatShape(found)}, expected ${formatShape(shape)}`);
+  }
+  return {
+    backbone,
+    prefix,
+    expected: expected.size,
+    matching: expected.size - missing.length - misshapen.length,
+    missing,
+    misshapen,
+    unknown: [...shapes.keys()].filter((name) => !expected.has(name) && !BESIDE.test(name)),
+  };
+}
+
+function describe({ missing, misshapen, unknown }: Comparison): string {
+  const list = (what: string, names: readonly string[]) => {
+    const shown = names.slice(0, 3).join('; ');
+    return names.length ? [`${what} ${shown}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`] : [];
+  };
+  return [
+    ...list('it lacks', missing),
+    ...list('misshapen:', misshapen),
+    ...list('it has also', unknown),
+  ].join('; ');
+}

@@ -1,0 +1,235 @@
+import { describe, expect, it } from 'vitest';
+import type { Shape } from '../../src/base/tensor';
+import { TAP_ROLES, expectedTensors } from '../../src/nn/backbones/backbone';
+import type { Backbone } from '../../src/nn/backbones/backbone';
+import { efficientNetLite0 } from '../../src/nn/backbones/efficientnet';
+import { recogniseBackbone } from '../../src/nn/backbones/recognise';
+import { RESNETS } from '../../src/nn/backbones/resnet';
+import { visionTransformer } from '../../src/nn/backbones/vit';
+
+type Shapes = ReadonlyMap<string, Shape>;
+
+const PLAIN_VIT = {
+  depth: 12,
+  mlp: 4 * 192,
+  layerScale: false,
+  registers: 0,
+  positionsForPrefix: true,
+  classes: 1000,
+};
+const VITS = [
+  visionTransformer({ ...PLAIN_VIT, width: 192, patch: 16, grid: 14 }),
+  visionTransformer({ ...PLAIN_VIT, width: 768, patch: 16, grid: 14, mlp: 3072 }),
+  visionTransformer({
+    ...PLAIN_VIT,
+    width: 384,
+    patch: 14,
+    grid: 37,
+    mlp: 1536,
+    layerScale: true,
+    classes: 0,
+  }),
+  visionTransformer({
+    ...PLAIN_VIT,
+    ...{ width: 384, patch: 14, grid: 37, mlp: 1536, layerScale: true, classes: 0 },
+    ...{ registers: 4, positionsForPrefix: false },
+  }),
+];
+const BACKBONES = [efficientNetLite0, ...RESNETS, ...VITS];
+
+/** The tensors that the deepest level needs. */
+const tensorsOf = (backbone: Backbone): Map<string, Shape> =>
+  new Map(
+    expectedTensors(
+      backbone,
+      TAP_ROLES.map((role) => backbone.levels[role]),
+    ),
+  );
+
+const named = (architecture: string): Map<string, Shape> =>
+  tensorsOf(BACKBONES.find((backbone) => backbone.architecture === architecture)!);
+
+/** What published files hold beside the levels: counters of batch norms, and a head. */
+const beside = (shapes: Shapes): [string, Shape][] => [
+  ...[...shapes.keys()]
+    .filter((name) => name.endsWith('.running_mean'))
+    .map((name): [string, Shape] => [name.replace('running_mean', 'num_batches_tracked'), []]),
+  ...['fc.weight', 'fc.bias', 'classifier.weight', 'head.weight', 'head.bias', 'conv_head.weight'].map(
+    (name): [string, Shape] => [name, [7]],
+  ),
+  ...['bn2.weight', 'bn2.running_var', 'norm.weight', 'fc_norm.bias', 'mask_token'].map(
+    (name): [string, Shape] => [name, [3]],
+  ),
+];
+
+const prefixed = (shapes: Iterable<readonly [string, Shape]>, prefix: string): Map<string, Shape> =>
+  new Map([...shapes].map(([name, shape]) => [prefix + name, shape]));
+
+describe('every backbone is recognised by its tensors', () => {
+  it.each(BACKBONES.map((backbone) => [backbone.architecture, backbone] as const))(
+    '%s',
+    (architecture, backbone) => {
+      const own = tensorsOf(backbone);
+      const full = new Map([...own, ...beside(own)]);
+      for (const prefix of ['', 'module.', 'model.', 'backbone.', 'encoder.', 'state_dict.'])
+        for (const shapes of [own, full]) {
+          const found = recogniseBackbone(prefixed(shapes, prefix));
+          expect([found.backbone.architecture, found.backbone.title, found.prefix]).toEqual([
+            architecture,
+            backbone.title,
+            prefix,
+          ]);
+        }
+    },
+  );
+
+  it('in whatever order the file has them, and beside tensors in front of the prefix', () => {
+    const own = [...named('resnet50')].reverse();
+    const { backbone, prefix } = recogniseBackbone(
+      new Map([['epoch', []], ...prefixed(own, 'module.'), ['optimizer.lr', []]]),
+    );
+    expect([backbone.architecture, prefix]).toEqual(['resnet50', 'module.']);
+  });
+
+  it('as what it is, where another one is a part of it', () => {
+    const contains = (outer: Shapes, inner: Shapes) =>
+      [...inner].every(([name, shape]) => outer.get(name)?.join() === shape.join());
+    // This is the trap: every tensor of the smaller network is in the larger one, with its shape.
+    expect(contains(named('resnet34'), named('resnet18'))).toBe(true);
+    expect(contains(named('resnet101'), named('resnet50'))).toBe(true);
+    expect(recogniseBackbone(named('resnet34')).backbone.architecture).toBe('resnet34');
+    expect(recogniseBackbone(named('resnet101')).backbone.architecture).toBe('resnet101');
+    expect(recogniseBackbone(named('wide-resnet50-2')).backbone.architecture).toBe('wide-resnet50-2');
+  });
+});
+
+describe('a near miss tells what differs', () => {
+  const near = (message: string) =>
+    expect.objectContaining({
+      code: 'model/keys',
+      message,
+      hint: 'Use the file as timm or torchvision publish it.',
+    }) as Error;
+
+  const without = (architecture: string, ...names: string[]): Map<string, Shape> => {
+    const shapes = named(architecture);
+    for (const name of names) expect(shapes.delete(name)).toBe(true);
+    return shapes;
+  };
+
+  it('one tensor missing', () => {
+    expect(() => recogniseBackbone(without('resnet18', 'layer3.1.conv2.weight'))).toThrow(
+      near('this is nearly ResNet-18: it lacks layer3.1.conv2.weight'),
+    );
+    expect(() => recogniseBackbone(without('efficientnet-lite0', 'blocks.2.1.bn2.running_var'))).toThrow(
+      near('this is nearly EfficientNet-Lite0: it lacks blocks.2.1.bn2.running_var'),
+    );
+  });
+
+  it('behind a prefix too', () => {
+    expect(() => recogniseBackbone(prefixed(without('resnet18', 'bn1.bias'), 'module.'))).toThrow(
+      near('this is nearly ResNet-18: it lacks bn1.bias'),
+    );
+  });
+
+  it('more than three are counted', () => {
+    const norm = ['weight', 'bias', 'running_mean', 'running_var'].map((part) => `layer4.1.bn2.${part}`);
+    expect(() => recogniseBackbone(without('resnet18', ...norm, 'bn1.weight'))).toThrow(
+      near(
+        'this is nearly ResNet-18: it lacks bn1.weight; layer4.1.bn2.weight; layer4.1.bn2.bias and 2 more',
+      ),
+    );
+  });
+
+  it('one misshapen, as in a network for grey images', () => {
+    expect(() => recogniseBackbone(named('resnet18').set('conv1.weight', [64, 1, 7, 7]))).toThrow(
+      near('this is nearly ResNet-18: misshapen: conv1.weight is [64,1,7,7], expected [64,3,7,7]'),
+    );
+  });
+
+  it('squeeze-excitation inside a ResNet', () => {
+    const shapes = named('resnet50');
+    for (let i = 0; i < 3; i++)
+      shapes
+        .set(`layer1.${i}.se.fc1.weight`, [16, 256, 1, 1])
+        .set(`layer1.${i}.se.fc2.weight`, [256, 16, 1, 1]);
+    expect(() => recogniseBackbone(shapes)).toThrow(
+      near(
+        'this is nearly ResNet-50: it has also layer1.0.se.fc1.weight; layer1.0.se.fc2.weight; ' +
+          'layer1.1.se.fc1.weight and 3 more',
+      ),
+    );
+  });
+
+  it('all three at once', () => {
+    const shapes = without('resnet18', 'layer4.1.conv2.weight').set('bn1.bias', [32]).set('extra', [1]);
+    expect(() => recogniseBackbone(shapes)).toThrow(
+      near(
+        'this is nearly ResNet-18: it lacks layer4.1.conv2.weight; misshapen: bn1.bias is [32], expected [64]; ' +
+          'it has also extra',
+      ),
+    );
+  });
+
+  it('in a vision transformer', () => {
+    expect(() => recogniseBackbone(without('vit-tiny-patch16', 'blocks.5.attn.qkv.bias'))).toThrow(
+      near('this is nearly ViT tiny, patch 16: it lacks blocks.5.attn.qkv.bias'),
+    );
+    expect(() => recogniseBackbone(without('dinov2-small-patch14-reg4', 'blocks.11.ls2.gamma'))).toThrow(
+      near('this is nearly DINOv2 small, patch 14: it lacks blocks.11.ls2.gamma'),
+    );
+  });
+
+  // The share of a network's own tensors that fit is 1 for the smaller one, which the larger contains.
+  it.fails.each([
+    ['resnet34', 'ResNet-34', 'layer3.5.conv2.weight'],
+    ['resnet101', 'ResNet-101', 'layer3.22.conv2.weight'],
+  ])('in %s, of which a smaller network is a part', (architecture, title, name) => {
+    expect(() => recogniseBackbone(without(architecture, name))).toThrow(
+      near(`this is nearly ${title}: it lacks ${name}`),
+    );
+  });
+
+  // The depth is counted up to the first block without a first norm, so that all later blocks are "also" there.
+  it.fails('in a vision transformer that lacks the tensor by which blocks are counted', () => {
+    expect(() => recogniseBackbone(without('vit-tiny-patch16', 'blocks.5.norm1.weight'))).toThrow(
+      near('this is nearly ViT tiny, patch 16: it lacks blocks.5.norm1.weight'),
+    );
+  });
+});
+
+describe('files of other networks', () => {
+  const unknown = (tensors: string) =>
+    expect.objectContaining({
+      code: 'model/unknown',
+      message: `none of the known architectures has tensors like ${tensors}`,
+      hint:
+        'Known are EfficientNet-Lite0, ResNet-18/34/50/101, Wide-ResNet-50-2, ViT and DINOv2 by timm or ' +
+        'torchvision names.',
+    }) as Error;
+
+  it.each<[string, [string, Shape][], string]>([
+    ['no tensors', [], 'these'],
+    ['one', [['w', [3]]], 'w'],
+    [
+      'a language model',
+      [
+        ['model.embed_tokens.weight', [32000, 4096]],
+        ['model.layers.0.self_attn.q_proj.weight', [4096, 4096]],
+        ['model.norm.weight', [4096]],
+        ['lm_head.weight', [32000, 4096]],
+      ],
+      'model.embed_tokens.weight, model.layers.0.self_attn.q_proj.weight, model.norm.weight',
+    ],
+  ])('%s', (_, shapes, tensors) => {
+    expect(() => recogniseBackbone(new Map(shapes))).toThrow(unknown(tensors));
+  });
+
+  it('the head of a known one alone', () => {
+    const head = new Map<string, Shape>([
+      ['fc.weight', [1000, 512]],
+      ['fc.bias', [1000]],
+    ]);
+    expect(() => recogniseBackbone(head)).toThrow(unknown('fc.weight, fc.bias'));
+  });
+});
