@@ -1,0 +1,129 @@
+import type { Rng } from '../base/rng';
+import type { Shape, TensorData } from '../base/tensor';
+import type { Graph, GraphBuilder } from '../graph/builder';
+import type { Value } from '../graph/value';
+import type { TapRole } from '../nn/backbones/backbone';
+import type { DeviceTensor } from '../runtime/device-tensor';
+import type { Feeds, RunResult } from '../runtime/program';
+import type { Options, OptionSpecs } from './options';
+
+/** What a method has learnt: plain arrays, cloneable, storable, hashable, exportable. */
+export type MethodState = Readonly<Record<string, TensorData>>;
+
+/** A state's tensors inside a graph. */
+export type StateValues = Readonly<Record<string, Value>>;
+
+/** Where a method comes from. */
+export interface Citation {
+  readonly authors: string;
+  readonly title: string;
+  readonly where: string;
+  /** Which published code was taken as the reference, and where paper and code differ, what is taken. */
+  readonly reference: string;
+}
+
+/** What a reader should know before choosing a method; the app's page and the README are drawn from it. */
+export interface About {
+  /** One sentence for the card. */
+  readonly summary: string;
+  readonly assumes: string;
+  readonly fails: string;
+  readonly cost: string;
+  /** Stands first in lists: what to try when nothing speaks for another. */
+  readonly recommended?: boolean;
+}
+
+export interface Needs {
+  /** Backbone layers by their part; empty for methods that see pixels. */
+  readonly taps: readonly TapRole[];
+  readonly leastGoodImages: number;
+  readonly defects: 'none' | 'optional' | 'required';
+}
+
+/** What a score graph is fed with. */
+export interface Inputs {
+  /** Backbone features, [B,C,h,w] each. */
+  readonly taps: Readonly<Partial<Record<TapRole, Value>>>;
+  /** The images themselves, grey, 0 … 1, [B,1,S,S]. */
+  readonly image: Value;
+  /**
+   * Only while calibrating: [B] float32, which of the fitted good images each one is. A method that `leavesOut`
+   * then scores it as if it had not been fitted on it.
+   */
+  readonly heldOut?: Value;
+}
+
+/** Anomaly map [B,1,S,S] and score [B]; higher is stranger. */
+export interface Scored {
+  readonly map: Value;
+  readonly score: Value;
+}
+
+/** Sizes that an estimate depends on. */
+export interface FitSize {
+  readonly taps: Readonly<Partial<Record<TapRole, Shape>>>;
+  readonly side: number;
+  readonly goodImages: number;
+}
+
+/** Bytes a fit needs at its peak beside the backbone, and what the fit keeps. */
+export interface MemoryEstimate {
+  readonly fitBytes: number;
+  readonly stateBytes: number;
+}
+
+/** One tick of a fit: every `yield` is one, and the only place where it can be cancelled. */
+export interface FitProgress {
+  readonly phase: string;
+  readonly done: number;
+  readonly total: number;
+  /** What is counted. */
+  readonly unit: 'images' | 'picks' | 'positions' | 'steps';
+  readonly loss?: number;
+}
+
+/** One batch of embedded good images: `values` is [count, ...] of images first, first+1, … */
+export interface EmbeddedBatch {
+  readonly first: number;
+  readonly count: number;
+  readonly values: TensorData;
+}
+
+/** A compiled graph, as a fit sees it. */
+export interface FitProgram {
+  run(feeds: Feeds, options?: { finite?: boolean }): Promise<RunResult>;
+}
+
+/** Named pieces that survive a lost device, a dead worker and a closed tab; gone when the fit ends. */
+export interface Checkpoint {
+  get(key: string): Promise<TensorData | undefined>;
+  put(key: string, piece: TensorData): Promise<void>;
+}
+
+/** All that a fit may ask of the world. */
+export interface FitContext extends FitSize {
+  rng(stream: string): Rng;
+  /**
+   * The good images in their order, through the backbone and `build`, read back batch by batch. Batches are
+   * checkpointed under `key`: a resumed fit doesn't compute them again.
+   * @param build from features [B,C,h,w] to any value whose first axis is B
+   */
+  embed(key: string, build: (inputs: Inputs) => Value): AsyncGenerator<EmbeddedBatch>;
+  compile(graph: Graph, resident?: readonly string[]): Promise<FitProgram>;
+  upload(tensor: TensorData): DeviceTensor;
+  readonly checkpoint: Checkpoint;
+}
+
+/** An anomaly detector: a description. It never sees a session, a worker, the DOM or the database. */
+export interface Detector<O extends Options = Options> {
+  readonly title: string;
+  readonly source: Citation;
+  readonly about: About;
+  readonly options: OptionSpecs<O>;
+  readonly needs: Needs;
+  /** True when `score` honours `heldOut`: calibration then leaves out one image at a time without a second fit. */
+  readonly leavesOut: boolean;
+  memory(size: FitSize, options: O): MemoryEstimate;
+  fit(context: FitContext, options: O): AsyncGenerator<FitProgress, MethodState>;
+  score(graph: GraphBuilder, inputs: Inputs, state: StateValues, options: O): Scored;
+}

@@ -1,0 +1,3 @@
+/** Every method of the app. A new one is a file of its own and one line here. */
+export { patchcore } from './detectors/patchcore';
+export { padim } from './detectors/padim';

@@ -1,0 +1,174 @@
+import { describe, expect, it } from 'vitest';
+import { Rng } from '../../../src/base/rng';
+import { floatTensor, floats } from '../../../src/base/tensor';
+import { padim } from '../../../src/methods/detectors/padim';
+import type { PadimOptions } from '../../../src/methods/detectors/padim';
+import { contextOf, fitToEnd, scoreTaps, someOf } from '../../support/fixed-taps';
+import type { Taps } from '../../support/fixed-taps';
+import { relativeError } from '../../support/golden';
+import { openNodeRuntime } from '../../support/node-runtime';
+
+const runtime = openNodeRuntime();
+/** The side of level 1: without smoothing the map is then the distances themselves. */
+const SIDE = 4;
+
+/** Good images: a pattern of each position, and noise of a width around it. */
+function goodTaps(images: number, channels: readonly number[], noise: number): Taps {
+  const rng = new Rng(images, 'padim.taps');
+  const tap = (c: number, side: number) => {
+    const pattern = Float32Array.from({ length: c * side * side }, () => 2 * noise * rng.normal());
+    const values = Float32Array.from(
+      { length: images * pattern.length },
+      (_, i) => pattern[i % pattern.length] + noise * rng.normal(),
+    );
+    return floatTensor([images, c, side, side], values);
+  };
+  return { level1: tap(channels[0], SIDE), level2: tap(channels[1], SIDE / 2), level3: tap(channels[2], 1) };
+}
+
+/** All images but one. */
+const without = (taps: Taps, image: number): Taps =>
+  Object.fromEntries(
+    Object.entries(taps).map(([role, tap]) => {
+      const [images, ...shape] = tap.shape;
+      const size = floats(tap).length / images;
+      const values = floats(tap).filter((_, i) => Math.floor(i / size) !== image);
+      return [role, floatTensor([images - 1, ...shape], values)];
+    }),
+  );
+
+const optionsFor = (channels: readonly number[], gaussian = 'position'): PadimOptions => ({
+  channels: channels.reduce((a, b) => a + b),
+  gaussian,
+  blurSigma: 0,
+});
+
+const fit = (taps: Taps, o: PadimOptions) =>
+  fitToEnd(padim, contextOf(runtime, taps, { side: SIDE, batch: 64 }), o);
+
+/** Largest relative difference of held-out distances from those of a fit without the image; first and last image. */
+async function heldOutError(images: number, channels: readonly number[], noise: number): Promise<number> {
+  const o = optionsFor(channels);
+  const taps = goodTaps(images, channels, noise);
+  const state = await fit(taps, o);
+  let worst = 0;
+  for (const image of [0, images - 1]) {
+    const query = someOf(taps, image, image + 1);
+    const held = await scoreTaps(runtime, padim, state, o, query, SIDE, [image]);
+    const exact = await scoreTaps(runtime, padim, await fit(without(taps, image), o), o, query, SIDE);
+    held.map.forEach((value, p) => (worst = Math.max(worst, Math.abs(value / exact.map[p] - 1))));
+  }
+  await runtime.forgetPrograms();
+  return worst;
+}
+
+describe('scores of a fitted image as if it had been left out', () => {
+  // The bounds are some twice what was measured. Where n is near the width the closed form's regulariser, which grows
+  // along with the covariance, is what differs; elsewhere it is rounding.
+  it.each([
+    [2, 8, 1e-3],
+    [3, 8, 5e-3],
+    [5, 8, 0.04],
+    [12, 8, 0.08],
+    [60, 8, 1e-3],
+    [2, 40, 5e-3],
+    [3, 40, 3e-3],
+    [5, 40, 2e-3],
+    [12, 40, 1e-3],
+    [60, 40, 5e-3],
+  ])('%d images, width %d: those of a fit without it', async (images, width, bound) => {
+    const channels = [width / 2, width / 4, width / 4];
+    expect(await heldOutError(images, channels, 1)).toBeLessThan(bound);
+  });
+
+  // 1 − n/(n−1)²·q is near λ/|d|² for few images and lost in the rounding of q when the features are as wide as the
+  // built-in backbone's (8 to 6 at levels 1 to 3). On real pictures thresholds of 3 to 8 images come out too high by
+  // a quarter and more; from some 20 images on they are right.
+  it.fails.each([3, 5, 8])(
+    '%d images of features as wide as the built-in backbone gives them',
+    async (images) => {
+      expect(await heldOutError(images, [50, 30, 20], 8)).toBeLessThan(0.1);
+    },
+  );
+
+  // Beside variances of 3600 a regulariser of 0.01 is lost in float32's pivots: the fit ends with run/not-finite. The
+  // built-in backbone stays below (deviations to 8; from 20 on it happens), a network with wider features may not.
+  it.fails('few images of very wide features can be fitted at all', async () => {
+    const channels = [50, 30, 20];
+    await fit(goodTaps(12, channels, 60), optionsFor(channels));
+  });
+
+  it('each image of a batch is held out by its own number', async () => {
+    const channels = [4, 2, 2];
+    const o = optionsFor(channels);
+    const taps = goodTaps(6, channels, 1);
+    const state = await fit(taps, o);
+    const together = await scoreTaps(runtime, padim, state, o, someOf(taps, 1, 4), SIDE, [1, 2, 3]);
+    for (const image of [1, 2, 3]) {
+      const alone = await scoreTaps(runtime, padim, state, o, someOf(taps, image, image + 1), SIDE, [image]);
+      expect(together.score[image - 1] / alone.score[0]).toBeCloseTo(1, 3);
+      const known = await scoreTaps(runtime, padim, state, o, someOf(taps, image, image + 1), SIDE);
+      expect(alone.score[0]).toBeGreaterThan(1.2 * known.score[0]);
+    }
+  });
+
+  it('with one Gaussian for all positions nothing is left out: one image hardly moves it', async () => {
+    const channels = [4, 2, 2];
+    const o = optionsFor(channels, 'shared');
+    const taps = goodTaps(12, channels, 1);
+    const state = await fit(taps, o);
+    const query = someOf(taps, 3, 4);
+    const [held, known] = [
+      await scoreTaps(runtime, padim, state, o, query, SIDE, [3]),
+      await scoreTaps(runtime, padim, state, o, query, SIDE),
+    ];
+    expect(held).toEqual(known);
+    const refitted = await scoreTaps(runtime, padim, await fit(without(taps, 3), o), o, query, SIDE);
+    expect(relativeError(known.map, refitted.map)).toBeLessThan(0.15);
+  });
+});
+
+describe('distances', () => {
+  const channels = [4, 2, 2];
+
+  it.each(['position', 'shared'])(
+    'do not change with a constant added everywhere: %s (methods.md 6.7)',
+    async (gaussian) => {
+      const o = optionsFor(channels, gaussian);
+      const shifted = (taps: Taps): Taps =>
+        Object.fromEntries(
+          Object.entries(taps).map(([role, tap]) => [
+            role,
+            floatTensor(
+              tap.shape,
+              floats(tap).map((v) => v + 7),
+            ),
+          ]),
+        );
+      const taps = goodTaps(9, channels, 1);
+      const query = someOf(goodTaps(4, channels, 3), 0, 2);
+      const plain = await scoreTaps(runtime, padim, await fit(taps, o), o, query, SIDE);
+      const moved = await scoreTaps(runtime, padim, await fit(shifted(taps), o), o, shifted(query), SIDE);
+      expect(relativeError(moved.map, plain.map)).toBeLessThan(1e-3);
+    },
+  );
+
+  it('take the channels that were drawn, of each level its own', async () => {
+    const o = { ...optionsFor(channels), channels: 5 };
+    const state = await fit(goodTaps(9, channels, 1), o);
+    const drawn = ['level1', 'level2', 'level3'].flatMap((level) => [...(state[level]?.data ?? [])]);
+    expect(drawn.length).toBe(5);
+    expect(state.mean.shape).toEqual([SIDE * SIDE, 5]);
+  });
+
+  it('work when no channel of a level was drawn', async () => {
+    const choose = () => Int32Array.of(0, 3);
+    const taps = goodTaps(9, channels, 1);
+    const o = { ...optionsFor(channels), channels: 2 };
+    const context = contextOf(runtime, taps, { side: SIDE, rng: () => ({ choose }) as unknown as Rng });
+    const state = await fitToEnd(padim, context, o);
+    expect(Object.keys(state).sort()).toEqual(['count', 'level1', 'mean', 'whitening.0']);
+    const { map } = await scoreTaps(runtime, padim, state, o, someOf(taps, 0, 1), SIDE);
+    expect(map.every((value) => value > 0 && value < 4)).toBe(true);
+  });
+});
