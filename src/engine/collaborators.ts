@@ -1,0 +1,32 @@
+import type { BackboneId, FitId } from '../base/ids';
+import type { TensorData } from '../base/tensor';
+import type { MethodState } from '../methods/contract';
+import type { ImageSource } from '../protocol/engine-api';
+import type { PixelSpec } from '../protocol/pixels-api';
+import type { Runtime } from '../runtime/runtime';
+import type { ByteSource } from '../weights/byte-source';
+
+/** Pieces of unfinished fits, kept where they outlive the engine. */
+export interface CheckpointStore {
+  get(fitId: FitId, key: string): Promise<TensorData | undefined>;
+  put(fitId: FitId, key: string, piece: TensorData): Promise<void>;
+  clear(fitId: FitId): Promise<void>;
+}
+
+/** Finished fits' states. */
+export interface StateStore {
+  get(fitId: FitId): Promise<MethodState | undefined>;
+  put(fitId: FitId, state: MethodState): Promise<void>;
+}
+
+/** What the engine is built on: browser workers, Node's bench and tests hand in their own. */
+export interface Collaborators {
+  /** Opens a runtime; called again after a device was lost. `without` says which kinds failed before. */
+  openRuntime(without: ReadonlySet<'webgpu'>): Promise<Runtime>;
+  /** Grey plane at side×side, 0 … 1. @throws image/… */
+  loadPixels(image: ImageSource, spec: PixelSpec): Promise<Float32Array>;
+  /** The bytes of a backbone's weights. @throws model/missing */
+  openWeights(id: BackboneId): Promise<ByteSource>;
+  readonly checkpoints: CheckpointStore;
+  readonly states: StateStore;
+}

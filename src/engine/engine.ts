@@ -1,0 +1,310 @@
+import { AppError, toAppError } from '../base/errors';
+import type { BackboneId, FitId, JobId } from '../base/ids';
+import type { MethodState } from '../methods/contract';
+import type { Detector } from '../methods/contract';
+import { completeOptions } from '../methods/options';
+import * as registry from '../methods/registry';
+import { tapShapes } from '../nn/backbones/backbone';
+import type {
+  FitCalibration,
+  FitRequest,
+  FitSpec,
+  FitSummary,
+  ImageSource,
+  InspectRequest,
+  Inspection,
+  InspectionFailure,
+  JobProgress,
+  MemoryEstimate,
+  MemoryRequest,
+} from '../protocol/engine-api';
+import type { Runtime } from '../runtime/runtime';
+import { quantile } from '../metrics/statistics';
+import { Rng } from '../base/rng';
+import { loadBackbone } from './backbones';
+import type { LoadedBackbone } from './backbones';
+import { GoodScores } from './calibrate';
+import { JobClock } from './clock';
+import type { Collaborators } from './collaborators';
+import { BATCH, EngineFitContext, INPUT_KERNEL, startFit } from './fit';
+import { FeatureExtractor, disposeTaps, stackImages } from './features';
+import { Scorer } from './scorer';
+
+const WARM_UP = 2;
+const MEASURED_BATCHES = 9;
+
+/** Takes one result; awaited, so that all are delivered before the job's end is. */
+type ReportInspection = (result: Inspection | InspectionFailure) => void | Promise<void>;
+
+/** How often a lost device is replaced before the work goes to the processor. */
+const MOST_LOSSES = 2;
+
+/** Fits and scores: owns the runtime, runs jobs, survives lost devices. Knows nothing of workers, pages or databases. */
+export class Engine {
+  #runtime: Promise<Runtime> | undefined;
+  #losses = 0;
+  readonly #backbones = new Map<BackboneId, Promise<LoadedBackbone>>();
+  readonly #states = new Map<FitId, Promise<MethodState>>();
+  readonly #cancelled = new Set<JobId>();
+  #scorers: { readonly runtime: Runtime; readonly byKey: Map<string, Promise<Scorer>> } | undefined;
+
+  constructor(private readonly collaborators: Collaborators) {}
+
+  /** Every method by the name it is exported under, recommended ones first, then by title. */
+  static readonly methods: Readonly<Record<string, Detector>> = Object.fromEntries(
+    Object.entries<Detector>(registry).sort(
+      ([, a], [, b]) =>
+        Number(b.about.recommended ?? false) - Number(a.about.recommended ?? false) ||
+        (a.title < b.title ? -1 : 1),
+    ),
+  );
+
+  /** The runtime in use, opened when there is none or the last one was lost. */
+  async runtime(): Promise<Runtime> {
+    const current = await this.#runtime;
+    if (current && !current.lost) return current;
+    const without = new Set<'webgpu'>(this.#losses > MOST_LOSSES ? ['webgpu'] : []);
+    this.#runtime = this.collaborators.openRuntime(without);
+    return this.#runtime;
+  }
+
+  /** A detector by its registry name. @throws internal */
+  static method(id: string): Detector {
+    const detector = Engine.methods[id];
+    if (!detector) throw new AppError('internal', `there is no method "${id}"`);
+    return detector;
+  }
+
+  backbone(id: BackboneId): Promise<LoadedBackbone> {
+    let loaded = this.#backbones.get(id);
+    if (!loaded) {
+      loaded = this.collaborators.openWeights(id).then(loadBackbone);
+      this.#backbones.set(id, loaded);
+      loaded.catch(() => this.#backbones.delete(id));
+    }
+    return loaded;
+  }
+
+  async estimate({ method, options, backboneId, side, goodImages }: MemoryRequest): Promise<MemoryEstimate> {
+    const detector = Engine.method(method);
+    const { backbone } = await this.backbone(backboneId);
+    const size = { taps: tapShapes(backbone, side, detector.needs.taps), side, goodImages };
+    return detector.memory(size, completeOptions(detector.options, options));
+  }
+
+  /**
+   * Milliseconds an image takes through the bare backbone, with the layers a method taps: the median of several
+   * batches after a warm-up. 0 for methods without a backbone.
+   */
+  async measureBackbone(method: string, backboneId: BackboneId, side: number): Promise<number> {
+    const { needs } = Engine.method(method);
+    if (!needs.taps.length) return 0;
+    const backbone = await this.backbone(backboneId);
+    const runtime = await this.runtime();
+    const extractor = await FeatureExtractor.open(runtime, backbone, needs.taps, side, BATCH, 'fit');
+    const rng = new Rng(0, 'measure');
+    const image = Float32Array.from({ length: side * side }, () => rng.uniform());
+    const stacked = stackImages([image], BATCH, side);
+    const times: number[] = [];
+    for (let i = 0; i < MEASURED_BATCHES + WARM_UP; i++) {
+      const start = performance.now();
+      disposeTaps(await extractor.run(stacked, 'fit'));
+      if (i >= WARM_UP) times.push((performance.now() - start) / BATCH);
+    }
+    return quantile(times, 0.5)!;
+  }
+
+  /** Asks a job to end at its next tick. */
+  cancel(jobId: JobId): void {
+    this.#cancelled.add(jobId);
+  }
+
+  /** Forgets a fit's state; it is read from the store when it is needed again. */
+  forget(fitId: FitId): void {
+    this.#states.delete(fitId);
+    for (const key of this.#scorers?.byKey.keys() ?? [])
+      if (key.startsWith(`${fitId}|`)) this.#scorers?.byKey.delete(key);
+  }
+
+  /**
+   * Fits, calibrates on the good images, stores the state.
+   * @throws fit/…, image/…, model/…, cancelled
+   */
+  async fit({ jobId, spec, good }: FitRequest, report: (progress: JobProgress) => void): Promise<FitSummary> {
+    const start = performance.now();
+    const clock = new JobClock();
+    const tick = (progress: Parameters<JobClock['tick']>[0]) => {
+      report(clock.tick(progress));
+      this.#endIfCancelled(jobId);
+    };
+    try {
+      const backbone = await this.backbone(spec.backboneId);
+      const detector = Engine.method(spec.method);
+      const { state, resumedImages } = await this.#withRecovery(async (runtime) => {
+        const context = new EngineFitContext(runtime, backbone, detector, spec, good, this.collaborators);
+        const fit = startFit(detector, context, spec);
+        let step = await fit.next();
+        while (!step.done) {
+          tick(step.value);
+          step = await fit.next();
+        }
+        return { state: step.value, resumedImages: context.resumedImages };
+      });
+      const durationMs = performance.now() - start;
+      const calibration = await this.#withRecovery((runtime) =>
+        this.#calibrate(runtime, backbone, spec, state, good, tick),
+      );
+      await this.collaborators.states.put(spec.fitId, state);
+      this.#states.set(spec.fitId, Promise.resolve(state));
+      await this.collaborators.checkpoints.clear(spec.fitId);
+      return {
+        calibration,
+        durationMs,
+        resumedImages,
+        calibrationMs: performance.now() - start - durationMs,
+        stateBytes: Object.values(state).reduce((sum, { data }) => sum + data.byteLength, 0),
+        provider: (await this.runtime()).report.kind,
+      };
+    } finally {
+      this.#cancelled.delete(jobId);
+    }
+  }
+
+  async #calibrate(
+    runtime: Runtime,
+    backbone: LoadedBackbone,
+    spec: FitSpec,
+    state: MethodState,
+    good: FitRequest['good'],
+    tick: (progress: Parameters<JobClock['tick']>[0]) => void,
+  ): Promise<FitCalibration> {
+    const detector = Engine.method(spec.method);
+    const scores = new GoodScores(spec.side, good.length);
+    // With one image nothing is left to hold it against.
+    if (!detector.leavesOut || good.length < 2) return scores.finish();
+    const options = completeOptions(detector.options, spec.options);
+    const batch = Math.min(BATCH, good.length);
+    const size = { side: spec.side, batch, heldOut: true, priority: 'fit' } as const;
+    const scorer = await Scorer.open(runtime, backbone, detector, state, options, size);
+    for (let first = 0; first < good.length; first += batch) {
+      const some = good.slice(first, first + batch);
+      const images = await Promise.all(some.map((image) => this.#load(image, spec)));
+      const scored = await scorer.score(
+        images,
+        some.map((_, i) => first + i),
+      );
+      scored.forEach((result) => scores.add(result));
+      tick({ phase: 'calibration', done: first + some.length, total: good.length, unit: 'images' });
+    }
+    return scores.finish();
+  }
+
+  /**
+   * Scores images with a stored fit, reporting each as it comes; an image that fails is reported as such and the
+   * rest goes on.
+   * @throws store/missing, model/…, cancelled
+   */
+  async inspect({ jobId, spec, images }: InspectRequest, report: ReportInspection): Promise<void> {
+    try {
+      const backbone = await this.backbone(spec.backboneId);
+      const state = await this.#state(spec.fitId);
+      const batch = Math.min(BATCH, images.length);
+      for (let first = 0; first < images.length; first += batch) {
+        this.#endIfCancelled(jobId);
+        await this.#inspectBatch(backbone, spec, state, images.slice(first, first + batch), batch, report);
+      }
+    } finally {
+      this.#cancelled.delete(jobId);
+    }
+  }
+
+  async #inspectBatch(
+    backbone: LoadedBackbone,
+    spec: FitSpec,
+    state: MethodState,
+    images: InspectRequest['images'],
+    batch: number,
+    report: ReportInspection,
+  ): Promise<void> {
+    const loaded = await Promise.allSettled(images.map((image) => this.#load(image, spec)));
+    const good: { image: ImageSource; pixels: Float32Array }[] = [];
+    for (const [i, image] of images.entries()) {
+      const result = loaded[i];
+      if (result.status === 'fulfilled') good.push({ image, pixels: result.value });
+      else {
+        const { code, message, hint } = toAppError(result.reason);
+        await report({ imageId: image.id, error: { code, message, hint } });
+      }
+    }
+    if (!good.length) return;
+    const start = performance.now();
+    const scored = await this.#withRecovery(async (runtime) => {
+      const scorer = await this.#scorer(runtime, backbone, spec, state, batch);
+      return scorer.score(good.map(({ pixels }) => pixels));
+    });
+    const durationMs = (performance.now() - start) / good.length;
+    for (const [i, { score, map }] of scored.entries())
+      await report({ imageId: good[i].image.id, score, map, side: spec.side, durationMs });
+  }
+
+  /** The scorer of a fit and a batch size on the current runtime. */
+  #scorer(
+    runtime: Runtime,
+    backbone: LoadedBackbone,
+    spec: FitSpec,
+    state: MethodState,
+    batch: number,
+  ): Promise<Scorer> {
+    if (this.#scorers?.runtime !== runtime) this.#scorers = { runtime, byKey: new Map() };
+    const { byKey } = this.#scorers;
+    const key = `${spec.fitId}|${batch}`;
+    let scorer = byKey.get(key);
+    if (!scorer) {
+      const detector = Engine.method(spec.method);
+      const options = completeOptions(detector.options, spec.options);
+      const size = { side: spec.side, batch, heldOut: false, priority: 'inspect' } as const;
+      scorer = Scorer.open(runtime, backbone, detector, state, options, size);
+      byKey.set(key, scorer);
+      scorer.catch(() => byKey.delete(key));
+    }
+    return scorer;
+  }
+
+  #load(image: InspectRequest['images'][number], { side, white }: FitSpec): Promise<Float32Array> {
+    return this.collaborators.loadPixels(image, { side, white, kernel: INPUT_KERNEL });
+  }
+
+  #state(fitId: FitId): Promise<MethodState> {
+    let state = this.#states.get(fitId);
+    if (!state) {
+      state = this.collaborators.states.get(fitId).then((found) => {
+        if (!found)
+          throw new AppError('store/missing', 'this fit is no longer in the store', {
+            hint: 'Fit again on the same good images.',
+          });
+        return found;
+      });
+      this.#states.set(fitId, state);
+      state.catch(() => this.#states.delete(fitId));
+    }
+    return state;
+  }
+
+  /** Runs work on the runtime; when the device is lost under it, once more on a new one. */
+  async #withRecovery<T>(work: (runtime: Runtime) => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await work(await this.runtime());
+      } catch (error) {
+        if (!(error instanceof AppError && error.code === 'gpu/lost') || this.#losses > MOST_LOSSES)
+          throw error;
+        this.#losses++;
+        this.#runtime = undefined;
+      }
+    }
+  }
+
+  #endIfCancelled(jobId: JobId): void {
+    if (this.#cancelled.has(jobId)) throw new AppError('cancelled', 'cancelled');
+  }
+}

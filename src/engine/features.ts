@@ -1,0 +1,81 @@
+import { assert } from '../base/errors';
+import { floatTensor } from '../base/tensor';
+import type { Shape, TensorData } from '../base/tensor';
+import { GraphBuilder } from '../graph/builder';
+import type { Value } from '../graph/value';
+import type { Inputs } from '../methods/contract';
+import { normaliseGrey } from '../nn/backbones/backbone';
+import type { TapRole } from '../nn/backbones/backbone';
+import { FrozenLayers } from '../nn/layers';
+import type { DeviceTensor } from '../runtime/device-tensor';
+import type { Program } from '../runtime/program';
+import type { Priority } from '../runtime/queue';
+import type { Runtime } from '../runtime/runtime';
+import type { LoadedBackbone } from './backbones';
+
+/** Backbone features of one batch, where the device keeps them; the holder disposes them. */
+export type ResidentTaps = Readonly<Partial<Record<TapRole, DeviceTensor>>>;
+
+/** Runs a backbone at one input side and batch; features stay on the device. */
+export class FeatureExtractor {
+  readonly #shapes: Readonly<Partial<Record<TapRole, Shape>>>;
+
+  private constructor(
+    private readonly program: Program | undefined,
+    readonly roles: readonly TapRole[],
+    readonly side: number,
+    readonly batch: number,
+  ) {
+    const outputs = program?.graph.outputs;
+    this.#shapes = Object.fromEntries(roles.map((role) => [role, outputs!.get(role)!.shape]));
+  }
+
+  /** @param roles layers to tap; none for methods that see pixels alone */
+  static async open(
+    runtime: Runtime,
+    { backbone, weights }: LoadedBackbone,
+    roles: readonly TapRole[],
+    side: number,
+    batch: number,
+    priority: Priority,
+  ): Promise<FeatureExtractor> {
+    if (!roles.length) return new FeatureExtractor(undefined, roles, side, batch);
+    const graph = new GraphBuilder();
+    const image = graph.input('image', [batch, 1, side, side]);
+    const taps = backbone.forward(
+      new FrozenLayers(graph, weights, backbone.batchNormEpsilon),
+      normaliseGrey(image, backbone.normalisation),
+      roles.map((role) => backbone.levels[role]),
+    );
+    for (const role of roles) graph.output(role, taps[backbone.levels[role]]);
+    const program = await runtime.compile(graph.build(), { resident: roles, priority });
+    return new FeatureExtractor(program, roles, side, batch);
+  }
+
+  /** Features of a full batch. @param images [B,1,S,S] */
+  async run(images: TensorData, priority: Priority): Promise<ResidentTaps> {
+    if (!this.program) return {};
+    return (await this.program.run({ image: images }, { priority })).resident;
+  }
+
+  /** Graph inputs that `run`'s results and the images are fed to. */
+  inputsOf(graph: GraphBuilder): Inputs {
+    const taps = Object.fromEntries(
+      this.roles.map((role): [TapRole, Value] => [role, graph.input(role, this.#shapes[role]!)]),
+    );
+    return { taps, image: graph.input('image', [this.batch, 1, this.side, this.side]) };
+  }
+}
+
+/** Images as one tensor [B,1,S,S]; a short batch is filled up with its last image. */
+export function stackImages(images: readonly Float32Array[], batch: number, side: number): TensorData {
+  assert(images.length >= 1 && images.length <= batch, `${images.length} images for a batch of ${batch}`);
+  const pixels = side * side;
+  const data = new Float32Array(batch * pixels);
+  for (let b = 0; b < batch; b++) data.set(images[Math.min(b, images.length - 1)], b * pixels);
+  return floatTensor([batch, 1, side, side], data);
+}
+
+export function disposeTaps(taps: ResidentTaps): void {
+  for (const tap of Object.values(taps)) tap.dispose();
+}

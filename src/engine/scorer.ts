@@ -1,0 +1,94 @@
+import { floatTensor, floats } from '../base/tensor';
+import type { TensorData } from '../base/tensor';
+import { GraphBuilder } from '../graph/builder';
+import type { Value } from '../graph/value';
+import type { Detector, MethodState } from '../methods/contract';
+import type { Options } from '../methods/options';
+import type { Program } from '../runtime/program';
+import type { Priority } from '../runtime/queue';
+import type { Runtime } from '../runtime/runtime';
+import type { LoadedBackbone } from './backbones';
+import { FeatureExtractor, disposeTaps, stackImages } from './features';
+
+export interface ScoredImage {
+  readonly score: number;
+  /** [side·side] */
+  readonly map: Float32Array;
+}
+
+/** A fit at work: backbone program, then score program; only map and score are read back. */
+export class Scorer {
+  private constructor(
+    private readonly extractor: FeatureExtractor,
+    private readonly program: Program,
+    private readonly heldOut: boolean,
+    private readonly priority: Priority,
+  ) {}
+
+  /** @param heldOut whether images are scored as if the fit had not seen them */
+  static async open(
+    runtime: Runtime,
+    backbone: LoadedBackbone,
+    detector: Detector,
+    state: MethodState,
+    options: Options,
+    size: { side: number; batch: number; heldOut: boolean; priority: Priority },
+  ): Promise<Scorer> {
+    const { side, batch, heldOut, priority } = size;
+    const extractor = await FeatureExtractor.open(
+      runtime,
+      backbone,
+      detector.needs.taps,
+      side,
+      batch,
+      priority,
+    );
+    const graph = new GraphBuilder();
+    const inputs = extractor.inputsOf(graph);
+    const values = Object.fromEntries(
+      Object.entries(state).map(([name, tensor]): [string, Value] => [
+        name,
+        graph.weight(`state.${name}`, tensor),
+      ]),
+    );
+    const scored = detector.score(
+      graph,
+      heldOut ? { ...inputs, heldOut: graph.input('heldOut', [batch]) } : inputs,
+      values,
+      options,
+    );
+    graph.output('map', scored.map);
+    graph.output('score', scored.score);
+    return new Scorer(extractor, await runtime.compile(graph.build(), { priority }), heldOut, priority);
+  }
+
+  get batch(): number {
+    return this.extractor.batch;
+  }
+
+  /**
+   * Scores at most a batch.
+   * @param index which of the fitted images each one is, when scoring held out
+   * @throws run/not-finite, gpu/lost
+   */
+  async score(images: readonly Float32Array[], index: readonly number[] = []): Promise<ScoredImage[]> {
+    const { side, batch } = this.extractor;
+    const stacked = stackImages(images, batch, side);
+    const taps = await this.extractor.run(stacked, this.priority);
+    try {
+      const feeds: Record<string, TensorData> = { image: stacked };
+      if (this.heldOut)
+        feeds.heldOut = floatTensor(
+          [batch],
+          Float32Array.from({ length: batch }, (_, b) => index[b] ?? -1),
+        );
+      const { values } = await this.program.run({ ...feeds, ...taps }, { priority: this.priority });
+      const maps = floats(values.map);
+      const scores = floats(values.score);
+      const pixels = side * side;
+      return images.map((_, b) => ({ score: scores[b], map: maps.slice(b * pixels, (b + 1) * pixels) }));
+    } finally {
+      disposeTaps(taps);
+    }
+  }
+}

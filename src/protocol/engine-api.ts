@@ -1,0 +1,140 @@
+import type { BackboneId, FitId, ImageId, JobId } from '../base/ids';
+import type { Calibration } from '../metrics/threshold';
+import type { About, Citation, FitProgress, MemoryEstimate, Needs } from '../methods/contract';
+import type { OptionSpec, Options } from '../methods/options';
+import type { ProviderReport } from '../runtime/ort';
+import type { Outcome } from './outcome';
+
+export type { About, Citation, FitProgress, MemoryEstimate, Needs, OptionSpec, Options, ProviderReport };
+
+/** A method as the app shows it: drawn from its own description. */
+export interface MethodDescription {
+  readonly id: string;
+  readonly title: string;
+  readonly about: About;
+  readonly source: Citation;
+  readonly options: Readonly<Record<string, OptionSpec>>;
+  readonly needs: Needs;
+}
+
+/** A backbone's weights that the engine can open. */
+export interface BackboneDescription {
+  readonly id: BackboneId;
+  readonly title: string;
+  readonly architecture: string;
+  /** Square input sides it takes. */
+  readonly sides: { readonly multipleOf: number; readonly least: number; readonly usual: number };
+}
+
+/** An image by reference: its bytes cross a boundary as a handle and are read by whoever decodes them. */
+export interface ImageSource {
+  readonly id: ImageId;
+  readonly name: string;
+  readonly blob: Blob;
+}
+
+/** What, with its images, determines a fit. */
+export interface FitSpec {
+  readonly fitId: FitId;
+  readonly method: string;
+  readonly options: Options;
+  readonly backboneId: BackboneId;
+  /** Side of the square input, px. */
+  readonly side: number;
+  readonly seed: number;
+  /** Value that becomes 1 in 16-bit images. */
+  readonly white: number;
+}
+
+/** What good images alone tell about scores: held out one at a time, or as a part. Null when they are too few. */
+export interface FitCalibration {
+  readonly image: Calibration | null;
+  readonly pixel: Calibration | null;
+  /** How the good scores were come by: for the page that explains the threshold. */
+  readonly heldOut: 'one at a time' | 'none';
+  readonly scores: readonly number[];
+}
+
+export interface FitRequest {
+  readonly jobId: JobId;
+  readonly spec: FitSpec;
+  readonly good: readonly ImageSource[];
+}
+
+export interface FitSummary {
+  readonly calibration: FitCalibration;
+  readonly stateBytes: number;
+  readonly durationMs: number;
+  readonly calibrationMs: number;
+  readonly provider: ProviderReport['kind'];
+  /** Good images whose work was found in a checkpoint. */
+  readonly resumedImages: number;
+}
+
+/** A tick of a job with its clock. */
+export interface JobProgress extends FitProgress {
+  readonly elapsedMs: number;
+  /** From the pace of this phase; undefined until there is one. */
+  readonly remainingMs: number | undefined;
+}
+
+export interface InspectRequest {
+  readonly jobId: JobId;
+  readonly spec: FitSpec;
+  readonly images: readonly ImageSource[];
+}
+
+/** One inspected image, or why it could not be. */
+export interface Inspection {
+  readonly imageId: ImageId;
+  readonly score: number;
+  /** [side·side], higher is stranger. */
+  readonly map: Float32Array;
+  readonly side: number;
+  readonly durationMs: number;
+}
+
+export interface InspectionFailure {
+  readonly imageId: ImageId;
+  readonly error: { readonly code: string; readonly message: string; readonly hint: string };
+}
+
+export interface EngineReport {
+  readonly provider: ProviderReport;
+  readonly methods: readonly MethodDescription[];
+  /** Largest relative error of the self-test, by operator family; empty on the CPU. */
+  readonly selfTest: Readonly<Record<string, number>>;
+}
+
+export interface MemoryRequest {
+  readonly method: string;
+  readonly options: Options;
+  readonly backboneId: BackboneId;
+  readonly side: number;
+  readonly goodImages: number;
+}
+
+/** The name under which the engine worker holds a lock as long as it lives: the page learns of its end by getting it. */
+export const aliveLock = (worker: string): string => `darkfield.alive.${worker}`;
+
+/** The engine worker's calls. Long ones report by callback and end early on `cancel`. */
+export interface EngineApi {
+  /** Lines to the pixels workers. */
+  connectPixels(ports: readonly MessagePort[]): void;
+  /** @param page address of the app, to find the built-in weights from */
+  open(provider: 'auto' | 'webgpu' | 'wasm', page: string): Promise<Outcome<EngineReport>>;
+  /** What a weights file holds. @param id under which it will be stored */
+  recognise(id: BackboneId, blob: Blob): Promise<Outcome<BackboneDescription>>;
+  describeBackbone(id: BackboneId): Promise<Outcome<BackboneDescription>>;
+  estimate(request: MemoryRequest): Promise<Outcome<MemoryEstimate>>;
+  /** Milliseconds an image takes through the bare backbone with a method's layers, measured on this device. */
+  measureBackbone(method: string, backboneId: BackboneId, side: number): Promise<Outcome<number>>;
+  fit(request: FitRequest, report: (progress: JobProgress) => void): Promise<Outcome<FitSummary>>;
+  inspect(
+    request: InspectRequest,
+    report: (result: Inspection | InspectionFailure) => void | Promise<void>,
+  ): Promise<Outcome<void>>;
+  cancel(jobId: JobId): Promise<void>;
+  /** Forgets a fit's cached programs and state. */
+  forget(fitId: FitId): Promise<void>;
+}

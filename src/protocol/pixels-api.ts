@@ -1,0 +1,82 @@
+import type { ImageMetadata } from '../image/vendor-metadata';
+import type { PixelMetrics } from '../metrics/pixel-metrics';
+import type { Outcome } from './outcome';
+
+/** How pixels become a model's input. */
+export interface PixelSpec {
+  readonly side: number;
+  readonly kernel: 'bilinear' | 'bicubic';
+  /** Value that becomes 1 in 16-bit images. */
+  readonly white: number;
+}
+
+/** What is known of an image after decoding it once. */
+export interface DecodedSummary {
+  readonly width: number;
+  readonly height: number;
+  readonly bits: 8 | 16;
+  /** Largest value in the file. */
+  readonly maxValue: number;
+  readonly format: string;
+  readonly metadata: ImageMetadata;
+  /** Aspect kept, at most the asked side, 8-bit grey PNG. */
+  readonly thumbnail: Blob;
+}
+
+/** 8-bit grey pixels for the screen. */
+export interface DisplayPixels {
+  readonly width: number;
+  readonly height: number;
+  readonly grey: Uint8Array<ArrayBuffer>;
+}
+
+/** A file of the built-in sample, as it would lie in a folder. */
+export interface SampleFile {
+  readonly path: string;
+  readonly blob: Blob;
+}
+
+/** One inspected image of a set that is being evaluated. */
+export interface EvaluationItem {
+  readonly name: string;
+  readonly score: number;
+  readonly map: Float32Array;
+  /** Undefined where no label says. */
+  readonly defective: boolean | undefined;
+  readonly mask: Blob | undefined;
+}
+
+export interface EvaluationRequest {
+  readonly side: number;
+  readonly items: readonly EvaluationItem[];
+}
+
+/** Figures of one method on one set; null is "not defined", never 0. */
+export interface SetFigures {
+  readonly image: {
+    readonly auroc: number | null;
+    readonly ap: number | null;
+    readonly f1: number | null;
+    /** Labelled images. */
+    readonly count: number;
+    readonly defective: number;
+  };
+  readonly pixel: PixelMetrics & { readonly images: number };
+}
+
+/** The pixels worker's calls: stateless, so any worker of the pool answers any call. */
+export interface PixelsApi {
+  summarise(blob: Blob, name: string): Promise<Outcome<DecodedSummary>>;
+  /** Grey plane squashed to side×side, 0 … 1. */
+  load(blob: Blob, name: string, spec: PixelSpec): Promise<Outcome<Float32Array<ArrayBuffer>>>;
+  display(blob: Blob, name: string): Promise<Outcome<DisplayPixels>>;
+  /** Mask at side×side, 0 or 1. */
+  mask(blob: Blob, name: string, side: number): Promise<Outcome<Uint8Array<ArrayBuffer>>>;
+  /** Image and pixel figures of inspected images, masks brought to the maps' side. */
+  evaluate(request: EvaluationRequest): Promise<Outcome<SetFigures>>;
+  sample(seed: number): Promise<Outcome<SampleFile[]>>;
+  /** SHA-256 of a file's bytes, hexadecimal. */
+  hash(blob: Blob): Promise<Outcome<string>>;
+  /** Answers on a second line too: the engine asks for pixels without the page between them. */
+  connect(port: MessagePort): void;
+}

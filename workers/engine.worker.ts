@@ -1,0 +1,55 @@
+/** The door of the engine worker: wires the engine to the pixels workers and the store, and wraps results. */
+import { expose, transfer, wrap } from 'comlink';
+import type { Remote } from 'comlink';
+import { BrowserEngine } from '../src/engine/engine-door';
+import type { EngineApi } from '../src/protocol/engine-api';
+import { attempt, unwrap } from '../src/protocol/outcome';
+import type { PixelsApi } from '../src/protocol/pixels-api';
+import { BackboneStore } from '../src/store/backbone-store';
+import { openDatabase } from '../src/store/database';
+import { FitStore } from '../src/store/fit-store';
+import { holdAliveLock } from './alive';
+
+const database = openDatabase();
+const fits = database.then((open) => new FitStore(open));
+const backbones = database.then((open) => new BackboneStore(open));
+let lines: Remote<PixelsApi>[] = [];
+let turn = 0;
+
+const browser = new BrowserEngine({
+  loadPixels: async ({ blob, name }, spec) =>
+    unwrap(await lines[turn++ % lines.length].load(blob, name, spec)),
+  droppedWeights: async (id) => (await backbones).blob(id),
+  checkpoints: {
+    get: async (id, key) => (await fits).checkpoint(id, key),
+    put: async (id, key, piece) => void (await (await fits).putCheckpoint(id, key, piece)),
+    clear: async (id) => (await fits).clearCheckpoints(id),
+  },
+  states: {
+    get: async (id) => (await fits).state(id),
+    put: async (id, state) => void (await (await fits).putState(id, state)),
+  },
+});
+
+const { engine } = browser;
+
+const api: EngineApi = {
+  connectPixels: (ports) => void (lines = ports.map((port) => wrap<PixelsApi>(port))),
+  open: (wish, page) => attempt(() => browser.open(wish, page)),
+  recognise: (id, blob) => attempt(() => browser.recognise(id, blob)),
+  describeBackbone: (id) => attempt(() => browser.describeBackbone(id)),
+  estimate: (request) => attempt(() => engine.estimate(request)),
+  measureBackbone: (method, id, side) => attempt(() => engine.measureBackbone(method, id, side)),
+  fit: (request, report) => attempt(() => engine.fit(request, report)),
+  inspect: (request, report) =>
+    attempt(() =>
+      engine.inspect(request, (result) =>
+        report('map' in result ? transfer(result, [result.map.buffer as ArrayBuffer]) : result),
+      ),
+    ),
+  cancel: async (jobId) => engine.cancel(jobId),
+  forget: async (fitId) => engine.forget(fitId),
+};
+
+holdAliveLock();
+expose(api);
