@@ -1,0 +1,91 @@
+import type { ImageId } from '../base/ids';
+import { guarded } from './database';
+import type { Database } from './database';
+import type { EntryRecord, ImageRecord, SetId, SetRecord } from './schema';
+
+/** Images and sets. An image is stored once by the hash of its bytes; sets hold entries that point to it. */
+export class LibraryStore {
+  constructor(private readonly database: Database) {}
+
+  sets(): Promise<SetRecord[]> {
+    return guarded(() => this.database.getAll('sets'));
+  }
+
+  putSet(set: SetRecord): Promise<unknown> {
+    return guarded(() => this.database.put('sets', set));
+  }
+
+  /** Entries of a set in the order of adding. */
+  async entries(setId: SetId): Promise<EntryRecord[]> {
+    const found = await guarded(() => this.database.getAllFromIndex('entries', 'bySet', setId));
+    return found.sort((a, b) => a.position - b.position);
+  }
+
+  image(id: ImageId): Promise<ImageRecord | undefined> {
+    return guarded(() => this.database.get('images', id));
+  }
+
+  /**
+   * Image and entry in one transaction: both are there, or neither.
+   * @returns both as they are stored: a dropped file may be moved or deleted on the disk, the store's copy not
+   * @throws store/quota
+   */
+  add(image: ImageRecord, entry: EntryRecord): Promise<{ image: ImageRecord; entry: EntryRecord }> {
+    return guarded(async () => {
+      const transaction = this.database.transaction(['images', 'entries'], 'readwrite');
+      await Promise.all([
+        transaction.objectStore('images').put(image),
+        transaction.objectStore('entries').put(entry),
+        transaction.done,
+      ]);
+      const [storedImage, storedEntry] = await Promise.all([
+        this.database.get('images', image.id),
+        this.database.get('entries', [entry.setId, entry.imageId]),
+      ]);
+      return { image: storedImage!, entry: storedEntry! };
+    });
+  }
+
+  putEntries(entries: readonly EntryRecord[]): Promise<void> {
+    return guarded(async () => {
+      const transaction = this.database.transaction('entries', 'readwrite');
+      await Promise.all([...entries.map((entry) => transaction.store.put(entry)), transaction.done]);
+    });
+  }
+
+  deleteEntries(entries: readonly EntryRecord[]): Promise<void> {
+    return guarded(async () => {
+      const transaction = this.database.transaction('entries', 'readwrite');
+      await Promise.all([
+        ...entries.map(({ setId, imageId }) => transaction.store.delete([setId, imageId])),
+        transaction.done,
+      ]);
+    });
+  }
+
+  /** Deletes a set with its entries; images that no other set holds go with it. */
+  deleteSet(setId: SetId): Promise<void> {
+    return guarded(async () => {
+      const transaction = this.database.transaction(['sets', 'entries'], 'readwrite');
+      const entries = transaction.objectStore('entries');
+      const keys = await entries.index('bySet').getAllKeys(setId);
+      await Promise.all([
+        ...keys.map((key) => entries.delete(key)),
+        transaction.objectStore('sets').delete(setId),
+        transaction.done,
+      ]);
+    });
+  }
+
+  /** Deletes images that no entry points to. Undo of a delete is over when this has run: called at start-up. */
+  sweep(): Promise<void> {
+    return guarded(async () => {
+      const transaction = this.database.transaction(['images', 'entries'], 'readwrite');
+      const entries = await transaction.objectStore('entries').getAllKeys();
+      const used = new Set(entries.map(([, imageId]) => imageId));
+      const images = transaction.objectStore('images');
+      const stale = (await images.getAllKeys()).filter((id) => !used.has(id));
+      await Promise.all([...stale.map((id) => images.delete(id)), transaction.done]);
+    });
+  }
+}

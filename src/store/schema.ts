@@ -1,0 +1,79 @@
+import type { DBSchema } from 'idb';
+import type { BackboneId, FitId, ImageId } from '../base/ids';
+import type { TensorData } from '../base/tensor';
+import type { ImageMetadata } from '../image/vendor-metadata';
+import type { BackboneDescription, FitSpec, FitSummary } from '../protocol/engine-api';
+
+/** An image file, once, whatever sets it is in. */
+export interface ImageRecord {
+  readonly id: ImageId;
+  readonly blob: Blob;
+  readonly width: number;
+  readonly height: number;
+  readonly bits: 8 | 16;
+  readonly maxValue: number;
+  readonly format: string;
+  readonly metadata: ImageMetadata;
+  readonly thumbnail: Blob;
+}
+
+export type SetId = string;
+
+/** An image's place in a set. */
+export interface EntryRecord {
+  readonly setId: SetId;
+  readonly imageId: ImageId;
+  /** Order of adding. */
+  readonly position: number;
+  readonly name: string;
+  readonly role: 'good' | 'inspect';
+  readonly className?: string;
+  /** The mask file as it was dropped. */
+  readonly mask?: Blob;
+}
+
+export interface SetRecord {
+  readonly id: SetId;
+  readonly name: string;
+  readonly createdAt: number;
+}
+
+/** A fit, finished or begun: one without a summary can be resumed. */
+export interface FitRecord {
+  readonly id: FitId;
+  readonly setId: SetId;
+  readonly spec: FitSpec;
+  readonly goodIds: readonly ImageId[];
+  readonly createdAt: number;
+  readonly summary?: FitSummary;
+}
+
+export interface ResultRecord {
+  readonly fitId: FitId;
+  readonly imageId: ImageId;
+  readonly score: number;
+  readonly map: Float32Array;
+  readonly side: number;
+  readonly durationMs: number;
+}
+
+export interface BackboneRecord {
+  readonly description: BackboneDescription;
+  readonly fileName: string;
+  readonly blob: Blob;
+}
+
+export interface Schema extends DBSchema {
+  images: { key: ImageId; value: ImageRecord };
+  sets: { key: SetId; value: SetRecord };
+  entries: { key: [SetId, ImageId]; value: EntryRecord; indexes: { bySet: SetId } };
+  fits: { key: FitId; value: FitRecord; indexes: { bySet: SetId } };
+  states: { key: FitId; value: Readonly<Record<string, TensorData>> };
+  checkpoints: { key: [FitId, string]; value: TensorData };
+  results: { key: [FitId, ImageId]; value: ResultRecord };
+  backbones: { key: BackboneId; value: BackboneRecord };
+  settings: { key: string; value: unknown };
+}
+
+export const DATABASE = 'darkfield';
+export const VERSION = 1;
