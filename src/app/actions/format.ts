@@ -1,0 +1,33 @@
+/** `0:04`, `1:12:09`. */
+export function formatDuration(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const tail = `${String(s).padStart(2, '0')}`;
+  return h ? `${h}:${String(m).padStart(2, '0')}:${tail}` : `${m}:${tail}`;
+}
+
+/** `1.4 MB`, `830 kB`: powers of ten, as file systems show them. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  const units = ['kB', 'MB', 'GB', 'TB'];
+  const power = Math.min(Math.floor(Math.log10(bytes) / 3), units.length);
+  const value = bytes / 1000 ** power;
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[power - 1]}`;
+}
+
+/** A length in the unit that reads best: `7.71 nm`, `2.6 µm`, `1.8 mm`. */
+export function formatLength(nm: number): string {
+  const [value, unit] = nm < 1000 ? [nm, 'nm'] : nm < 1e6 ? [nm / 1000, 'µm'] : [nm / 1e6, 'mm'];
+  return `${Number(value.toPrecision(3))} ${unit}`;
+}
+
+/** A figure of merit: three digits, or that there is none. */
+export const formatFigure = (value: number | null | undefined): string =>
+  value === null || value === undefined ? 'not defined' : value.toFixed(3);
+
+const counted = new Intl.NumberFormat('en');
+export const formatCount = (value: number): string => counted.format(value);
+
+/** `1 image`, `3 images`. */
+export const plural = (count: number, one: string, many = `${one}s`): string =>
+  `${formatCount(count)} ${count === 1 ? one : many}`;

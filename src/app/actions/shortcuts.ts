@@ -1,0 +1,30 @@
+import type { Action } from './actions';
+
+/** The combination an event stands for: `g`, `Alt+2`. Shift is part of the character. */
+const combinationOf = ({ key, altKey, ctrlKey, metaKey }: KeyboardEvent): string =>
+  `${ctrlKey || metaKey ? 'Ctrl+' : ''}${altKey ? 'Alt+' : ''}${key.length === 1 ? key.toLowerCase() : key}`;
+
+/** Runs the action of a key; keys typed into fields are the fields', and a dialog's Escape is the dialog's. */
+export function runShortcut(actions: readonly Action[], event: KeyboardEvent): void {
+  const target = event.target as HTMLElement;
+  if (target.closest('input:not([type=range]), textarea, select, dialog, [contenteditable]')) return;
+  // Arrows move sliders and rows that have the focus.
+  if (event.key.startsWith('Arrow') && target.closest('input, [role=separator]')) return;
+  const action = actions.find(({ keys }) => keys.includes(combinationOf(event)));
+  if (!action) return;
+  event.preventDefault();
+  action.perform();
+}
+
+const NAMES: Readonly<Record<string, string>> = {
+  ArrowRight: '→',
+  ArrowLeft: '←',
+  Delete: 'Del',
+  Escape: 'Esc',
+  '!': 'Shift+1',
+};
+
+/** Keys of an action as the help sheet shows them. */
+export const keysOf = ({ keys }: Action): readonly string[] => [
+  ...new Set(keys.map((key) => NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key))),
+];

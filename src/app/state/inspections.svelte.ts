@@ -1,0 +1,126 @@
+import { SvelteMap } from 'svelte/reactivity';
+import type { FitId, ImageId } from '../../base/ids';
+import { calibrate } from '../../metrics/threshold';
+import { verdict } from '../../review/verdict';
+import type { Verdict } from '../../review/verdict';
+import type { SetFigures } from '../../protocol/pixels-api';
+import type { FitRecord, ResultRecord } from '../../store/schema';
+import type { FitStore } from '../../store/fit-store';
+import type { EngineClient } from '../engine-client';
+import type { Jobs } from './jobs.svelte';
+import type { Entry } from './library.svelte';
+import type { Notices } from './notices.svelte';
+
+/** What the open fit found, image by image, and the figures where labels are there. */
+export class Inspections {
+  readonly results = new SvelteMap<ImageId, ResultRecord>();
+  /** Images that could not be inspected, and why. */
+  readonly failures = new SvelteMap<ImageId, string>();
+  fit = $state.raw<FitRecord | undefined>(undefined);
+  /** On the calibrated scale, 0 … 1: for images and for map pixels. */
+  threshold = $state(0.5);
+  figures = $state.raw<SetFigures | undefined>(undefined);
+  evaluating = $state(false);
+
+  constructor(
+    private readonly store: FitStore,
+    private readonly client: Pick<EngineClient, 'inspect' | 'pixels'>,
+    private readonly jobs: Jobs,
+    private readonly notices: Notices,
+  ) {}
+
+  /** Shows a fit's stored results, or none. */
+  async open(fit: FitRecord | undefined): Promise<void> {
+    const records = fit ? await this.store.results(fit.id) : [];
+    this.fit = fit;
+    this.results.clear();
+    this.failures.clear();
+    this.figures = undefined;
+    for (const record of records) this.results.set(record.imageId, record);
+  }
+
+  /** Calibrated value of an image; undefined before inspection, and where good images were too few to calibrate. */
+  value(imageId: ImageId): number | undefined {
+    const result = this.results.get(imageId);
+    const calibration = this.fit?.summary?.calibration.image;
+    return result && calibration ? calibrate(calibration, result.score) : undefined;
+  }
+
+  verdict(imageId: ImageId): Verdict {
+    return verdict(this.value(imageId), this.threshold);
+  }
+
+  /** Inspects images, the one that is looked at first; results are shown and stored as they come. */
+  async inspect(entries: readonly Entry[], first: ImageId | undefined): Promise<void> {
+    const { fit } = this;
+    if (!fit?.summary || !entries.length) return;
+    const ordered = [...entries].sort((a, b) => Number(b.imageId === first) - Number(a.imageId === first));
+    const start = performance.now();
+    let done = 0;
+    await this.jobs.run('Inspecting', (job) => {
+      const tick = () => {
+        const elapsedMs = performance.now() - start;
+        const remainingMs = done ? (elapsedMs / done) * (ordered.length - done) : undefined;
+        job.progress = {
+          phase: 'images',
+          done,
+          total: ordered.length,
+          unit: 'images',
+          elapsedMs,
+          remainingMs,
+        };
+      };
+      tick();
+      return this.client.inspect(
+        {
+          jobId: crypto.randomUUID() as Parameters<EngineClient['inspect']>[0]['jobId'],
+          spec: fit.spec,
+          images: ordered.map(({ imageId, name, image }) => ({ id: imageId, name, blob: image.blob })),
+        },
+        (result) => {
+          done++;
+          tick();
+          if (this.fit?.id !== fit.id) return;
+          if ('error' in result) {
+            this.failures.set(result.imageId, `${result.error.message} ${result.error.hint}`.trim());
+            return;
+          }
+          this.#keep(fit.id, result);
+        },
+        job.signal,
+      );
+    });
+  }
+
+  /** Figures of merit over labelled images, computed off the page's thread. */
+  async evaluate(entries: readonly Entry[]): Promise<void> {
+    const { fit } = this;
+    const items = entries.flatMap(({ imageId, name, className, mask }) => {
+      const result = this.results.get(imageId);
+      const defective = className === undefined ? undefined : className !== 'good';
+      return result ? [{ name, score: result.score, map: result.map, defective, mask }] : [];
+    });
+    if (!fit || !items.some(({ defective }) => defective !== undefined)) {
+      this.figures = undefined;
+      return;
+    }
+    this.evaluating = true;
+    try {
+      const { side } = fit.spec;
+      const figures = await this.client.pixels((pixels) => pixels.evaluate({ side, items }));
+      if (this.fit?.id === fit.id) this.figures = figures;
+    } catch (error) {
+      this.notices.fail(error);
+    } finally {
+      this.evaluating = false;
+    }
+  }
+
+  #keep(fitId: FitId, { imageId, score, map, side, durationMs }: Omit<ResultRecord, 'fitId'>): void {
+    const record: ResultRecord = { fitId, imageId, score, map, side, durationMs };
+    this.results.set(imageId, record);
+    this.failures.delete(imageId);
+    // Shown even when it can't be stored; the notice says that a reload would lose it.
+    this.store.putResult(record).catch((error: unknown) => this.notices.fail(error));
+  }
+}

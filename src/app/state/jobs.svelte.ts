@@ -1,0 +1,56 @@
+import { isCancelled } from '../../base/errors';
+import type { JobProgress } from '../../protocol/engine-api';
+
+/** A job that runs, as the bar at the foot shows it. */
+export class Job {
+  progress = $state.raw<JobProgress | undefined>(undefined);
+  /** Cancel was asked for; the job ends at its next tick. */
+  ending = $state(false);
+  readonly #abort = new AbortController();
+
+  constructor(readonly title: string) {}
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  cancel(): void {
+    this.ending = true;
+    this.#abort.abort();
+  }
+}
+
+/** Jobs that run or wait. Fits take turns; inspections go beside them, the engine puts them first. */
+export class Jobs {
+  running = $state.raw<readonly Job[]>([]);
+  #lastFit: Promise<unknown> = Promise.resolve();
+
+  /** Runs work as a job. @returns undefined when it was cancelled */
+  async run<T>(title: string, work: (job: Job) => Promise<T>): Promise<T | undefined> {
+    const job = new Job(title);
+    this.running = [...this.running, job];
+    try {
+      return await work(job);
+    } catch (error) {
+      if (isCancelled(error)) return undefined;
+      throw error;
+    } finally {
+      this.running = this.running.filter((other) => other !== job);
+    }
+  }
+
+  /** Runs a fit when the fits before it have ended. */
+  runFit<T>(title: string, work: (job: Job) => Promise<T>): Promise<T | undefined> {
+    return this.run(title, async (job) => {
+      const before = this.#lastFit;
+      let done: () => void = () => undefined;
+      this.#lastFit = new Promise<void>((resolve) => (done = resolve));
+      try {
+        await before;
+        return await work(job);
+      } finally {
+        done();
+      }
+    });
+  }
+}

@@ -1,0 +1,179 @@
+import type { ImageId } from '../../base/ids';
+import { toAppError } from '../../base/errors';
+import type { PathEntry } from '../../exchange/layout';
+import type { EngineReport } from '../../protocol/engine-api';
+import { BackboneStore } from '../../store/backbone-store';
+import type { Database } from '../../store/database';
+import { FitStore } from '../../store/fit-store';
+import { LibraryStore } from '../../store/library-store';
+import type { FitRecord, SetRecord } from '../../store/schema';
+import { SettingsStore } from '../../store/settings-store';
+import { EngineClient } from '../engine-client';
+import type { FitPlan } from './fits.svelte';
+import { BUILT_IN, Fits } from './fits.svelte';
+import { Inspections } from './inspections.svelte';
+import { Jobs } from './jobs.svelte';
+import { Library } from './library.svelte';
+import type { Entry } from './library.svelte';
+import { Notices } from './notices.svelte';
+
+const SAMPLE_SEED = 1;
+const SAMPLE_NAME = 'sample';
+
+/** The app's state as a whole: what is open, and the ways of the work from images to results. */
+export class Session {
+  readonly notices = new Notices();
+  readonly jobs = new Jobs();
+  readonly client: EngineClient;
+  readonly library: Library;
+  readonly fits: Fits;
+  readonly inspections: Inspections;
+  readonly settings: SettingsStore;
+  engine = $state.raw<EngineReport | undefined>(undefined);
+  /** Why the engine could not be started. */
+  engineFailure = $state.raw<{ message: string; hint: string } | undefined>(undefined);
+  selected = $state.raw<ImageId | undefined>(undefined);
+  busyOpening = $state(false);
+
+  get selectedEntry(): Entry | undefined {
+    return this.library.entries.find(({ imageId }) => imageId === this.selected);
+  }
+
+  constructor(database: Database, provider: 'auto' | 'webgpu' | 'wasm') {
+    this.client = new EngineClient(provider, (report, restarts) => {
+      this.engine = report;
+      if (restarts) this.notices.say('The engine was started again after it ended; the work goes on.');
+    });
+    this.settings = new SettingsStore(database);
+    this.library = new Library(new LibraryStore(database), this.client, this.notices);
+    const fitStore = new FitStore(database);
+    this.fits = new Fits(fitStore, new BackboneStore(database), this.client, this.jobs, this.notices);
+    this.inspections = new Inspections(fitStore, this.client, this.jobs, this.notices);
+  }
+
+  /** Opens what was open before the reload. */
+  async restore(): Promise<void> {
+    void this.client
+      .ready()
+      .then(() => this.fits.loadBackbones())
+      .catch((error: unknown) => (this.engineFailure = toAppError(error)));
+    await this.library.restore(await this.settings.get<string>('set'));
+    await this.#openedSet();
+    const threshold = await this.settings.get<number>('threshold');
+    if (threshold !== undefined) this.inspections.threshold = threshold;
+  }
+
+  async openSet(set: SetRecord): Promise<void> {
+    await this.library.open(set);
+    await this.#openedSet();
+  }
+
+  async deleteSet(): Promise<void> {
+    for (const fit of this.fits.list) await this.fits.remove(fit);
+    const gone = await this.library.deleteSet();
+    if (gone) this.notices.say(`The set ${gone.name} was deleted.`);
+    await this.#openedSet();
+  }
+
+  /** Adds files; weights among them become backbones. */
+  async add(files: readonly PathEntry<File>[]): Promise<void> {
+    const weights = files.filter(({ path }) => path.endsWith('.safetensors'));
+    for (const { file } of weights)
+      await this.fits.addBackbone(file).catch((error: unknown) => {
+        const { message, hint } = toAppError(error);
+        this.notices.fail(toAppError(error), { hint, details: [{ name: file.name, reason: message }] });
+      });
+    const images = files.filter((entry) => !weights.includes(entry));
+    if (weights.length && !images.length) return;
+    const before = this.library.set?.id;
+    await this.library.add(images);
+    if (this.library.set?.id !== before) await this.#openedSet();
+    this.selected ??= this.library.entries[0]?.imageId;
+    await this.settings.put('set', this.library.set?.id);
+  }
+
+  /** The way of the first minute: sample in, PatchCore fitted on its good images, heatmaps shown. */
+  async openSample(): Promise<void> {
+    this.busyOpening = true;
+    try {
+      const known = this.library.sets.find(({ name }) => name === SAMPLE_NAME);
+      if (known) await this.openSet(known);
+      else {
+        const files = await this.client.pixels((pixels) => pixels.sample(SAMPLE_SEED));
+        await this.library.add(files.map(({ path, blob }) => ({ path, file: blob })));
+        await this.#openedSet();
+      }
+      this.selected = this.library.entries.find(({ className }) => className !== 'good')?.imageId;
+      if (!this.fits.list.length)
+        await this.fit({ method: 'patchcore', options: {}, backboneId: BUILT_IN, side: 224, seed: 0 });
+    } finally {
+      this.busyOpening = false;
+    }
+  }
+
+  /** Fits, then inspects everything that is to be inspected. Failures become notices. */
+  async fit(plan: FitPlan): Promise<void> {
+    const { set, good } = this.library;
+    const title = this.titleOf(plan.method);
+    if (!set) return;
+    await this.#showFit(() => this.fits.start(plan, title, set, good));
+  }
+
+  async resume(fit: FitRecord): Promise<void> {
+    await this.#showFit(() => this.fits.resume(fit, this.titleOf(fit.spec.method), this.library.entries));
+  }
+
+  /** Shows another fit's results. */
+  async openFit(fit: FitRecord | undefined): Promise<void> {
+    await this.inspections.open(fit);
+    await this.settings.put(`fit.${this.library.set?.id}`, fit?.id);
+    await this.inspections.evaluate(this.library.toInspect);
+  }
+
+  async removeFit(fit: FitRecord): Promise<void> {
+    await this.fits.remove(fit);
+    if (this.inspections.fit?.id === fit.id)
+      await this.openFit(this.fits.list.findLast(({ summary }) => summary));
+  }
+
+  /** Inspects images that the open fit has not seen yet, or all again. */
+  async inspect(entries: readonly Entry[]): Promise<void> {
+    try {
+      await this.inspections.inspect(entries, this.selected);
+      await this.inspections.evaluate(this.library.toInspect);
+    } catch (error) {
+      this.notices.fail(error);
+    }
+  }
+
+  setThreshold(value: number): void {
+    this.inspections.threshold = value;
+    void this.settings.put('threshold', value);
+  }
+
+  titleOf(method: string): string {
+    return this.engine?.methods.find(({ id }) => id === method)?.title ?? method;
+  }
+
+  async #showFit(run: () => Promise<FitRecord | undefined>): Promise<void> {
+    try {
+      const fit = await run();
+      if (!fit || fit.setId !== this.library.set?.id) return;
+      await this.openFit(fit);
+      await this.inspect(this.library.toInspect);
+    } catch (error) {
+      this.notices.fail(error);
+    }
+  }
+
+  async #openedSet(): Promise<void> {
+    const { set } = this.library;
+    await this.settings.put('set', set?.id);
+    await this.fits.open(set);
+    const last = set && (await this.settings.get<string>(`fit.${set.id}`));
+    const finished = this.fits.list.filter(({ summary }) => summary);
+    await this.openFit(finished.find(({ id }) => id === last) ?? finished.at(-1));
+    if (!this.library.entries.some(({ imageId }) => imageId === this.selected))
+      this.selected = this.library.toInspect[0]?.imageId ?? this.library.entries[0]?.imageId;
+  }
+}
