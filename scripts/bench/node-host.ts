@@ -1,0 +1,133 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as ort from 'onnxruntime-node';
+import sharp from 'sharp';
+import { AppError } from '../../src/base/errors';
+import type { BackboneId, FitId, JobId } from '../../src/base/ids';
+import type { Collaborators } from '../../src/engine/collaborators';
+import { Engine } from '../../src/engine/engine';
+import { decodeImage } from '../../src/image/decode';
+import { toModelInput } from '../../src/image/model-input';
+import type { PlatformDecoder } from '../../src/image/platform-decoder';
+import type { MethodState } from '../../src/methods/contract';
+import type { FitSpec, ImageSource } from '../../src/protocol/engine-api';
+import { nodeBackend } from '../../src/runtime/node';
+import { Runtime } from '../../src/runtime/runtime';
+import { bytesAsSource } from '../../src/weights/byte-source';
+import { parseManifest } from '../../src/weights/manifest';
+import type { BenchImage } from './dataset';
+import type { BenchHost, HostResult } from './host';
+
+/** JPEG, WebP and BMP in Node; browsers have their own decoder. */
+export const sharpDecoder: PlatformDecoder = async (bytes) => {
+  const { data, info } = await sharp(bytes).ensureAlpha().raw().toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, rgba: data };
+};
+
+/** Weights by the name of a built-in, or a `.safetensors` file. */
+export function openWeightsFile(id: BackboneId): ReturnType<typeof bytesAsSource> {
+  const entry = parseManifest(readFileSync('public/models/manifest.json', 'utf8')).find(
+    (known) => `builtin:${known.id}` === id,
+  );
+  const path = entry ? join('public/models', entry.file) : id;
+  try {
+    return bytesAsSource(readFileSync(path));
+  } catch (cause) {
+    throw new AppError('usage', `--backbone ${id}: no built-in backbone and no readable file of that name`, {
+      cause,
+    });
+  }
+}
+
+/** The engine in this process, on onnxruntime-node's CPU provider. Inputs are decoded once and kept. */
+export class NodeHost implements BenchHost {
+  readonly provider = 'cpu';
+  readonly #engine: Engine;
+  readonly #states = new Map<FitId, MethodState>();
+  readonly #pixels = new Map<string, Float32Array>();
+  readonly #files = new Map<string, string>();
+
+  constructor() {
+    const collaborators: Collaborators = {
+      openRuntime: async () => new Runtime(nodeBackend(ort)),
+      loadPixels: (image, { side, white, kernel }) => this.#load(image, side, white, kernel),
+      openWeights: async (id) => openWeightsFile(id),
+      checkpoints: { get: async () => undefined, put: async () => undefined, clear: async () => undefined },
+      states: {
+        get: async (id) => this.#states.get(id),
+        put: async (id, state) => void this.#states.set(id, state),
+      },
+    };
+    this.#engine = new Engine(collaborators);
+  }
+
+  async fit(spec: FitSpec, good: readonly BenchImage[]) {
+    await this.#decode(spec, good);
+    return this.#engine.fit({ jobId: 'fit' as JobId, spec, good: good.map(toSource) }, () => undefined);
+  }
+
+  async inspect(spec: FitSpec, images: readonly BenchImage[]) {
+    await this.#decode(spec, images);
+    const found = new Map<string, HostResult>();
+    // The first batch makes the programs; it is run once more than it counts.
+    await this.#run(spec, images.slice(0, 4), new Map());
+    const start = performance.now();
+    await this.#run(spec, images, found);
+    const durationMs = performance.now() - start;
+    return { results: images.map(({ id }) => found.get(id)!), durationMs };
+  }
+
+  measure(spec: FitSpec) {
+    return this.#engine.measureBackbone(spec.method, spec.backboneId, spec.side);
+  }
+
+  async forget({ fitId }: FitSpec) {
+    this.#states.delete(fitId);
+    this.#engine.forget(fitId);
+    await (await this.#engine.runtime()).forgetPrograms();
+  }
+
+  steps() {
+    return null;
+  }
+
+  async close() {
+    await (await this.#engine.runtime()).close();
+  }
+
+  async #run(spec: FitSpec, images: readonly BenchImage[], found: Map<string, HostResult>): Promise<void> {
+    await this.#engine.inspect(
+      { jobId: 'inspect' as JobId, spec, images: images.map(toSource) },
+      (result) => {
+        if ('error' in result) throw new AppError('usage', result.error.message);
+        found.set(result.imageId, result);
+      },
+    );
+  }
+
+  async #decode(spec: FitSpec, images: readonly BenchImage[]): Promise<void> {
+    for (const image of images) {
+      this.#files.set(image.id, image.file);
+      await this.#load(toSource(image), spec.side, spec.white, 'bilinear');
+    }
+  }
+
+  async #load(
+    { id, name }: Pick<ImageSource, 'id' | 'name'>,
+    side: number,
+    white: number,
+    kernel: 'bilinear' | 'bicubic',
+  ): Promise<Float32Array> {
+    const key = `${id}|${side}|${white}|${kernel}`;
+    let pixels = this.#pixels.get(key);
+    if (!pixels) {
+      const { raster } = await decodeImage(readFileSync(this.#files.get(id)!), name, sharpDecoder);
+      pixels = toModelInput(raster, { size: side, kernel, white });
+      this.#pixels.set(key, pixels);
+    }
+    return pixels;
+  }
+}
+
+/** In this process an image is read by its path; the blob stays empty. */
+const toSource = ({ id, path }: BenchImage): ImageSource => ({ id, name: path, blob: new Blob() });
