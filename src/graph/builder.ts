@@ -1,7 +1,7 @@
 import { AppError, assert } from '../base/errors';
 import { sizeOf } from '../base/tensor';
 import type { DType, Shape, TensorData } from '../base/tensor';
-import { Value, rejectAs } from './value';
+import { Value, attributeText, literalText, rejectAs } from './value';
 import type { Attributes, GraphNode, OpDefinition, Operand, Origin } from './value';
 
 /** A finished graph: only what its outputs need, in an order that can be run. */
@@ -53,8 +53,7 @@ export class GraphBuilder {
       typeof literal === 'number' ? { dtype: 'float32', shape: [], data: Float32Array.of(literal) } : literal;
     const make = () => this.#value(tensor.dtype, tensor.shape, { kind: 'constant', tensor });
     if (sizeOf(tensor.shape) > SHARED_CONSTANT_SIZE) return make();
-    const key = `${tensor.dtype}|${tensor.shape.join()}|${tensor.data.join()}`;
-    return getOrMake(this.#constants, key, make);
+    return getOrMake(this.#constants, literalText(tensor), make);
   }
 
   /** Stands for a value that differentiation will make disappear. */
@@ -85,7 +84,8 @@ export class GraphBuilder {
       typeof operand === 'number' ? this.constant(operand) : operand,
     );
     for (const input of inputs) assert(input.graph === this, `${op.type} mixes values of two graphs`);
-    const key = `${op.type}|${inputs.map((input) => input.id).join()}|${JSON.stringify(attributes)}`;
+    let key = `${op.type}|${inputs.map((input) => input.id).join()}`;
+    for (const name in attributes) key += `|${name}=${attributeText(attributes[name])}`;
     return getOrMake(this.#made, key, () => {
       const scope = this.#scopes.join('.');
       const types = op.infer(inputs, attributes, rejectAs(op.type, scope, inputs));

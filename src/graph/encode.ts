@@ -3,6 +3,7 @@ import { bytesOf } from '../base/tensor';
 import type { DType, TensorData } from '../base/tensor';
 import type { Graph } from './builder';
 import { ProtobufWriter } from './protobuf';
+import { literalText } from './value';
 import type { GraphNode, Value } from './value';
 
 /** Opset 17 has LayerNormalization; later ones move axes about and gain nothing here. */
@@ -119,7 +120,7 @@ class Literals {
   readonly #names = new Map<string, string>();
 
   nameOf(tensor: TensorData): string {
-    const key = `${tensor.dtype}:${tensor.shape.join('x')}:${tensor.data.join()}`;
+    const key = literalText(tensor);
     let name = this.#names.get(key);
     if (!name) {
       name = `$${this.#names.size}`;

@@ -1,6 +1,7 @@
 import { bytesOf, formatShape } from '../base/tensor';
 import type { TensorData } from '../base/tensor';
 import type { Graph } from './builder';
+import { attributeText, literalText } from './value';
 import type { Attributes, Value } from './value';
 
 /**
@@ -40,15 +41,13 @@ export const hashGraph = (graph: Graph): string => digestOf(new TextEncoder().en
 function suffix(attributes: Attributes): string {
   const names = Object.keys(attributes).sort();
   if (!names.length) return '';
-  const show = (value: Attributes[string]) =>
-    typeof value === 'object' ? formatShape(value) : JSON.stringify(value);
-  return ` {${names.map((name) => `${name}=${show(attributes[name])}`).join(' ')}}`;
+  return ` {${names.map((name) => `${name}=${attributeText(attributes[name])}`).join(' ')}}`;
 }
 
-const literal = (tensor: TensorData): string => {
-  const type = `${tensor.dtype}${formatShape(tensor.shape)}`;
-  return tensor.data.length <= 8 ? `${type}{${tensor.data.join(' ')}}` : `${type}#${digest(tensor)}`;
-};
+const literal = (tensor: TensorData): string =>
+  tensor.data.length <= 8
+    ? literalText(tensor)
+    : `${tensor.dtype}${formatShape(tensor.shape)}#${digest(tensor)}`;
 
 const digests = new WeakMap<object, string>();
 

@@ -6,6 +6,19 @@ import type { GraphBuilder } from './builder';
 /** Attribute values of an ONNX operator. A list of numbers is a list of integers unless the op says otherwise. */
 export type Attributes = Readonly<Record<string, number | string | readonly number[]>>;
 
+/** A number as text; `String` writes −0 as 0, and 1/x tells the two apart. */
+const numberText = (value: number | bigint): string => (Object.is(value, -0) ? '-0' : String(value));
+
+/** An attribute as text, another text for every other value: JSON writes both infinities as null. */
+export function attributeText(value: Attributes[string]): string {
+  if (typeof value === 'number') return numberText(value);
+  return typeof value === 'string' ? JSON.stringify(value) : formatShape(value);
+}
+
+/** `float32[2]{0.5 -0}`: a tensor with all its elements as text, another text for every other tensor. */
+export const literalText = ({ dtype, shape, data }: TensorData): string =>
+  `${dtype}${formatShape(shape)}{${Array.from(data, numberText).join(' ')}}`;
+
 /** Element type and shape of one value. */
 export interface ValueType {
   readonly dtype: DType;

@@ -9,7 +9,7 @@ import type { TensorData } from '../../src/base/tensor';
 import { gradients } from '../../src/graph/autodiff';
 import { GraphBuilder } from '../../src/graph/builder';
 import { encode } from '../../src/graph/encode';
-import { add, conv, gather, mul, neg, reduceSum, relu, softmax, topK } from '../../src/graph/ops/index';
+import { add, conv, gather, mul, neg, pad, reduceSum, relu, softmax, topK } from '../../src/graph/ops/index';
 import { relativeError } from '../support/golden';
 import { Message } from '../support/protobuf-reader';
 import { COMPOSITES } from './composites';
@@ -97,6 +97,15 @@ describe('where weights go', () => {
       await runModel(inline.model, feeds),
     ];
     expect(there.y.data).toEqual(here.y.data);
+  });
+
+  it('operands of 0 and −0 are two', async () => {
+    const graph = new GraphBuilder();
+    const x = graph.input('x', [1]);
+    graph.output('plus', pad(x, [1, 0], 0));
+    graph.output('minus', pad(x, [1, 0], -0));
+    const { plus, minus } = await runModel(encode(graph.build()).model, { x: floatTensor([1], [7]) });
+    expect([plus, minus].map(({ data }) => 1 / (data as Float32Array)[0])).toEqual([Infinity, -Infinity]);
   });
 
   it('tensors of that file start at multiples of 16', () => {
