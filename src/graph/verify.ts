@@ -2,7 +2,6 @@ import { AppError } from '../base/errors';
 import { sameShape } from '../base/tensor';
 import type { Graph } from './builder';
 import { OPS } from './ops/index';
-import { rejectAs } from './value';
 import type { Value } from './value';
 
 /**
@@ -12,6 +11,8 @@ import type { Value } from './value';
  */
 export function verify(graph: Graph): void {
   const known = new Set<Value>([...graph.inputs.values(), ...graph.weights.values()]);
+  // Constants belong to no list of the graph: they go with the nodes and outputs that use them.
+  const isMade = (value: Value) => value.origin.kind === 'constant' || known.has(value);
   const fail = (where: string, reason: string): never => {
     throw new AppError('graph/invalid', `${where}: ${reason}`);
   };
@@ -19,9 +20,12 @@ export function verify(graph: Graph): void {
     const where = `node ${index} (${op.type}${scope && ` in ${scope}`})`;
     if ((OPS as Readonly<Record<string, unknown>>)[op.type] !== op) fail(where, 'unknown operator');
     for (const input of inputs)
-      if (!known.has(input) && input.origin.kind !== 'constant')
-        fail(where, `${input.toString()} is used before it is made`);
-    const types = op.infer(inputs, attributes, rejectAs(op.type, scope, inputs));
+      if (!isMade(input)) fail(where, `${input.toString()} is used before it is made`);
+    const types = op.infer(inputs, attributes, (reason) =>
+      fail(where, `refuses ${inputs.join(', ')}: ${reason}`),
+    );
+    if (types.length !== outputs.length)
+      fail(where, `its rule gives ${types.length} outputs, it has ${outputs.length}`);
     types.forEach(({ dtype, shape }, i) => {
       const output = outputs[i];
       if (dtype !== output.dtype || !sameShape(shape, output.shape))
@@ -29,6 +33,5 @@ export function verify(graph: Graph): void {
     });
     for (const output of outputs) known.add(output);
   }
-  for (const [name, value] of graph.outputs)
-    if (!known.has(value)) fail(`output "${name}"`, 'nothing makes it');
+  for (const [name, value] of graph.outputs) if (!isMade(value)) fail(`output "${name}"`, 'nothing makes it');
 }
