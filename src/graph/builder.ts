@@ -1,5 +1,5 @@
 import { AppError, assert } from '../base/errors';
-import { sizeOf } from '../base/tensor';
+import { sameShape, sizeOf } from '../base/tensor';
 import type { DType, Shape, TensorData } from '../base/tensor';
 import { Value, attributeText, literalText, rejectAs } from './value';
 import type { Attributes, GraphNode, OpDefinition, Operand, Origin } from './value';
@@ -37,10 +37,10 @@ export class GraphBuilder {
     return value;
   }
 
-  /** A frozen, named tensor. Asking again for the same name and data gives the same value. */
+  /** A frozen, named tensor. Asking again for the same name, data and shape gives the same value. */
   weight(name: string, tensor: TensorData): Value {
     const known = this.#weights.get(name);
-    if (known?.origin.kind === 'weight' && known.origin.tensor.data === tensor.data) return known;
+    if (known?.origin.kind === 'weight' && sameTensor(known.origin.tensor, tensor)) return known;
     this.#claim(name);
     const value = this.#value(tensor.dtype, tensor.shape, { kind: 'weight', name, tensor });
     this.#weights.set(name, value);
@@ -61,10 +61,15 @@ export class GraphBuilder {
     return this.#value(dtype, shape, { kind: 'placeholder' });
   }
 
-  /** Names a value as a result. */
+  /**
+   * Names a value as a result. ONNX has one space of names: an input or weight may be a result under its own name,
+   * nothing else may have it.
+   * @throws graph/invalid
+   */
   output(name: string, value: Value): void {
     assert(value.graph === this, `output "${name}" belongs to another graph`);
     if (this.#outputs.has(name)) throw new AppError('graph/invalid', `output "${name}" is set twice`);
+    if ((this.#inputs.get(name) ?? this.#weights.get(name) ?? value) !== value) throw nameTaken(name);
     this.#outputs.set(name, value);
   }
 
@@ -128,8 +133,7 @@ export class GraphBuilder {
   }
 
   #claim(name: string): void {
-    if (this.#inputs.has(name) || this.#weights.has(name))
-      throw new AppError('graph/invalid', `the name "${name}" is taken by another input or weight`);
+    if (this.#inputs.has(name) || this.#weights.has(name) || this.#outputs.has(name)) throw nameTaken(name);
   }
 }
 
@@ -139,6 +143,12 @@ export function graphOf(...operands: readonly Operand[]): GraphBuilder {
   assert(value, 'an operator needs at least one value of a graph');
   return value.graph;
 }
+
+const nameTaken = (name: string): AppError =>
+  new AppError('graph/invalid', `the name "${name}" is taken by another input, weight or output`);
+
+const sameTensor = (a: TensorData, b: TensorData): boolean =>
+  a.data === b.data && a.dtype === b.dtype && sameShape(a.shape, b.shape);
 
 function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   let value = map.get(key);
