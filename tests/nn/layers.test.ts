@@ -187,7 +187,7 @@ describe('frozen weights', () => {
     new FrozenLayers(graph, one, 0, 'teacher.').parameter('w', [2]);
     new FrozenLayers(graph, two, 0, 'student.').parameter('w', [2]);
     expect(() => new FrozenLayers(graph, two, 0, 'teacher.').parameter('w', [2])).toThrow(
-      'the name "teacher.w" is taken by another input or weight',
+      'the name "teacher.w" is taken by another input, weight or output',
     );
   });
 });
