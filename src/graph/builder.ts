@@ -1,8 +1,8 @@
 import { AppError, assert } from '../base/errors';
-import { sameShape, sizeOf } from '../base/tensor';
+import { formatShape, sameShape, sizeOf } from '../base/tensor';
 import type { DType, Shape, TensorData } from '../base/tensor';
 import { Value, attributeText, literalText, rejectAs } from './value';
-import type { Attributes, GraphNode, OpDefinition, Operand, Origin } from './value';
+import type { Attributes, GraphNode, OpDefinition, Operand, Origin, ValueType } from './value';
 
 /** A finished graph: only what its outputs need, in an order that can be run. */
 export interface Graph {
@@ -92,16 +92,25 @@ export class GraphBuilder {
     let key = `${op.type}|${inputs.map((input) => input.id).join()}`;
     for (const name in attributes) key += `|${name}=${attributeText(attributes[name])}`;
     return getOrMake(this.#made, key, () => {
-      const scope = this.#scopes.join('.');
-      const types = op.infer(inputs, attributes, rejectAs(op.type, scope, inputs));
+      const types = this.infer(op, inputs, attributes);
       const outputs: Value[] = [];
-      const node: GraphNode = { op, inputs, outputs, attributes, scope };
+      const node: GraphNode = { op, inputs, outputs, attributes, scope: this.#scopes.join('.') };
       types.forEach(({ dtype, shape }, output) =>
         outputs.push(this.#value(dtype, shape, { kind: 'node', node, output })),
       );
       this.nodes.push(node);
       return outputs;
     });
+  }
+
+  /** Types of the outputs that a node here would have; makes none. @throws graph/shape */
+  infer(op: OpDefinition, inputs: readonly Value[], attributes: Attributes): readonly ValueType[] {
+    const reject = rejectAs(op.type, this.#scopes.join('.'), inputs);
+    const types = op.infer(inputs, attributes, reject);
+    for (const { shape } of types)
+      if (!shape.every((side) => Number.isInteger(side) && side >= 0))
+        reject(`gives shape ${formatShape(shape)}`);
+    return types;
   }
 
   /** The graph its outputs need; nodes, inputs and weights that nothing uses are left out. @throws graph/invalid */

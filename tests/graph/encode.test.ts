@@ -10,6 +10,7 @@ import { gradients } from '../../src/graph/autodiff';
 import { GraphBuilder } from '../../src/graph/builder';
 import { encode } from '../../src/graph/encode';
 import { add, conv, gather, mul, neg, pad, reduceSum, relu, softmax, topK } from '../../src/graph/ops/index';
+import { ProtobufWriter } from '../../src/graph/protobuf';
 import { relativeError } from '../support/golden';
 import { Message } from '../support/protobuf-reader';
 import { COMPOSITES } from './composites';
@@ -258,9 +259,17 @@ describe('the bytes, read by another reader', () => {
     ]);
   });
 
-  it('a negative attribute', () => {
+  it('an attribute', () => {
     const [axis] = body.messages(1)[1].messages(5);
-    expect([axis.texts(1), axis.integers(3), axis.integers(20)]).toEqual([['axis'], [-1], [2]]);
+    expect([axis.texts(1), axis.integers(3), axis.integers(20)]).toEqual([['axis'], [1], [2]]);
+  });
+
+  it('negative integers', () => {
+    const written = new ProtobufWriter()
+      .integer(1, -1)
+      .integer(1, -(2 ** 40))
+      .finish();
+    expect(new Message(written).integers(1)).toEqual([-1, -(2 ** 40)]);
   });
 
   it('initialisers with type, shape and raw bytes', () => {

@@ -18,13 +18,18 @@ export function broadcastShape(shapes: readonly Shape[], reject: Reject): Shape 
   });
 }
 
-/** Axes counted from the front, ascending, each once; negative ones count from the back. */
-export function normaliseAxes(axes: readonly number[], rank: number, reject: Reject): number[] {
-  const positive = axes.map((axis) => (axis < 0 ? axis + rank : axis));
-  if (positive.some((axis) => !Number.isInteger(axis) || axis < 0 || axis >= rank))
-    reject(`axes ${formatShape(axes)} don't fit rank ${rank}`);
-  if (new Set(positive).size !== positive.length) reject(`axes ${formatShape(axes)} name one twice`);
-  return positive.sort((a, b) => a - b);
+/** An axis as nodes keep it: negative ones count from the back. What is none stays, for the shape rule to refuse. */
+export const fromFront = (axis: number, rank: number): number =>
+  axis < 0 && axis >= -rank ? axis + rank : axis;
+
+/** Whether a node may keep this as an axis. */
+export const isAxis = (axis: number, rank: number): boolean =>
+  Number.isInteger(axis) && axis >= 0 && axis < rank;
+
+/** Ends the rule unless these are axes, each once. */
+export function requireAxes(axes: readonly number[], rank: number, reject: Reject): void {
+  if (!axes.every((axis) => isAxis(axis, rank))) reject(`axes ${formatShape(axes)} don't fit rank ${rank}`);
+  if (new Set(axes).size !== axes.length) reject(`axes ${formatShape(axes)} name one twice`);
 }
 
 /** A type with the same shape and element type as an input. */

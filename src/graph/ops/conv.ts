@@ -92,31 +92,35 @@ function convInputGradient(x: Value, weight: Value, y: Value, gradient: Value, g
  */
 export function conv(x: Value, weight: Value, bias?: Value, options: ConvOptions = {}): Value {
   const g = fill(options);
-  if (g.group > 1 && !isDepthwise(x, weight, g)) return byGroups(x, weight, bias, g, conv);
+  if (g.group > 1 && !isDepthwise(x, weight, g))
+    return byGroups(Conv, { ...g }, [x, weight, bias], (...part) => conv(...part, { ...options, group: 1 }));
   return emitConv(x, weight, bias, g);
 }
 
 const isDepthwise = (x: Value, weight: Value, { group }: ConvGeometry): boolean =>
   x.shape[1] === group && weight.shape[0] === group && weight.shape[1] === 1;
 
+type ConvInputs = readonly [x: Value, weight: Value, bias: Value | undefined];
+
 /**
  * Grouped convolutions that are not depthwise run group by group: the GPU kernels of ONNX Runtime 1.30 mix up the
  * channels of groups whose width is no multiple of their vectors (docs/decisions/0004).
  */
 function byGroups(
-  x: Value,
-  weight: Value,
-  bias: Value | undefined,
-  g: ConvGeometry,
-  single: (x: Value, weight: Value, bias: Value | undefined, options: ConvOptions) => Value,
+  op: OpDefinition,
+  attributes: Attributes & { readonly group: number },
+  [x, weight, bias]: ConvInputs,
+  single: (...part: ConvInputs) => Value,
 ): Value {
+  // The rule of the whole comes first: an error shall name it, not the slice that can't be cut.
+  graphOf(x).infer(op, bias ? [x, weight, bias] : [x, weight], attributes);
+  const { group } = attributes;
   const part = (value: Value, axis: number, i: number) => {
-    const width = value.shape[axis] / g.group;
+    const width = value.shape[axis] / group;
     return slice(value, axis, i * width, (i + 1) * width);
   };
-  const options = { ...g, group: 1 } as ConvOptions;
-  const parts = Array.from({ length: g.group }, (_, i) =>
-    single(part(x, 1, i), part(weight, 0, i), bias && part(bias, 0, i), options),
+  const parts = Array.from({ length: group }, (_, i) =>
+    single(part(x, 1, i), part(weight, 0, i), bias && part(bias, 0, i)),
   );
   return concat(parts, 1);
 }
@@ -186,13 +190,13 @@ export function convTranspose(
   options: ConvOptions & { readonly outputPadding?: readonly [number, number] } = {},
 ): Value {
   const g = fill(options);
-  const { outputPadding = [0, 0] } = options;
+  const attributes = { ...g, output_padding: options.outputPadding ?? [0, 0] };
   if (g.group > 1 && !isDepthwise(x, weight, g))
-    return byGroups(x, weight, bias, g, (...parts) =>
-      convTranspose(parts[0], parts[1], parts[2], { ...parts[3], outputPadding }),
+    return byGroups(ConvTranspose, attributes, [x, weight, bias], (...part) =>
+      convTranspose(...part, { ...options, group: 1 }),
     );
   const inputs = bias ? [x, weight, bias] : [x, weight];
-  return graphOf(x).emit(ConvTranspose, inputs, { ...g, output_padding: outputPadding })[0];
+  return graphOf(x).emit(ConvTranspose, inputs, attributes)[0];
 }
 
 /** Adds one number per channel: [B,C,H,W] + [C]. */

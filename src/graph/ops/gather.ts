@@ -2,6 +2,7 @@ import { sizeOf } from '../../base/tensor';
 import type { DType, Shape, TensorData } from '../../base/tensor';
 import { graphOf } from '../builder';
 import type { OpDefinition, Value } from '../value';
+import { fromFront, isAxis } from './broadcast';
 import { equal, toFloat } from './compare';
 import { expand, int64List, reshape, transpose } from './layout';
 import { matMul } from './linear';
@@ -26,7 +27,7 @@ export const Gather: OpDefinition = {
   infer([x, indices], { axis }, reject) {
     const at = axis as number;
     if (!isIndex(indices.dtype)) reject('indices are int32 or int64');
-    if (!(at >= 0 && at < x.shape.length)) reject(`axis ${at} doesn't fit`);
+    if (!isAxis(at, x.shape.length)) reject(`axis ${at} doesn't fit`);
     return [{ dtype: x.dtype, shape: [...x.shape.slice(0, at), ...indices.shape, ...x.shape.slice(at + 1)] }];
   },
   gradient({ inputs: [x, indices], attributes, gradient }) {
@@ -110,7 +111,9 @@ export const ScatterND: OpDefinition = {
 };
 
 const elementwiseIndex = (x: Shape, indices: Shape, axis: number): boolean =>
-  x.length === indices.length && indices.every((side, i) => i === axis || side <= x[i]);
+  isAxis(axis, x.length) &&
+  x.length === indices.length &&
+  indices.every((side, i) => i === axis || side <= x[i]);
 
 export const GatherElements: OpDefinition = {
   type: 'GatherElements',
@@ -156,7 +159,7 @@ export const TopK: OpDefinition = {
   type: 'TopK',
   infer([x], { k, axis }, reject) {
     const at = axis as number;
-    if (!(at >= 0 && at < x.shape.length) || !((k as number) >= 1 && (k as number) <= x.shape[at]))
+    if (!isAxis(at, x.shape.length) || !((k as number) >= 1 && (k as number) <= x.shape[at]))
       reject(`k=${k as number} along axis ${at}`);
     const shape = x.shape.map((side, i) => (i === at ? (k as number) : side));
     return [
@@ -173,7 +176,7 @@ export const TopK: OpDefinition = {
 
 /** The k largest (or smallest) elements along an axis, best first, and their int64 indices. */
 export function topK(x: Value, k: number, axis = -1, largest = true): { values: Value; indices: Value } {
-  const at = axis < 0 ? axis + x.rank : axis;
-  const [values, indices] = graphOf(x).emit(TopK, [x], { k, axis: at, largest: Number(largest), sorted: 1 });
+  const attributes = { k, axis: fromFront(axis, x.rank), largest: Number(largest), sorted: 1 };
+  const [values, indices] = graphOf(x).emit(TopK, [x], attributes);
   return { values, indices };
 }

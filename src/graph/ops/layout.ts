@@ -2,7 +2,7 @@ import { formatShape, sameShape, sizeOf } from '../../base/tensor';
 import type { Shape, TensorData } from '../../base/tensor';
 import { graphOf } from '../builder';
 import type { OpDefinition, Value } from '../value';
-import { broadcastShape } from './broadcast';
+import { broadcastShape, fromFront, isAxis } from './broadcast';
 
 /** A list of integers as the int64 input that ONNX wants. */
 export const int64List = (list: readonly number[]): TensorData => ({
@@ -77,7 +77,7 @@ export const Concat: OpDefinition = {
   infer(inputs, { axis }, reject) {
     const [first] = inputs;
     const at = axis as number;
-    if (!(at >= 0 && at < first.shape.length)) reject(`axis ${at} doesn't fit`);
+    if (!isAxis(at, first.shape.length)) reject(`axis ${at} doesn't fit`);
     for (const { dtype, shape } of inputs)
       if (
         dtype !== first.dtype ||
@@ -102,8 +102,7 @@ export const Concat: OpDefinition = {
 /** Values one after another along an axis. */
 export function concat(values: readonly Value[], axis: number): Value {
   if (values.length === 1) return values[0];
-  const at = axis < 0 ? axis + values[0].rank : axis;
-  return graphOf(...values).emit(Concat, values, { axis: at })[0];
+  return graphOf(...values).emit(Concat, values, { axis: fromFront(axis, values[0].rank) })[0];
 }
 
 /** Values of one shape stacked along a new first axis. */
@@ -118,7 +117,8 @@ export const Slice: OpDefinition = {
   type: 'Slice',
   infer([{ dtype, shape }], { axis, start, end, step }, reject) {
     const [at, from, to, by] = [axis, start, end, step] as number[];
-    if (!(at >= 0 && at < shape.length && from >= 0 && from < to && to <= shape[at] && by >= 1))
+    const fits = isAxis(at, shape.length) && from >= 0 && from < to && to <= shape[at] && by >= 1;
+    if (!fits || ![from, to, by].every(Number.isInteger))
       reject(`range ${from}..${to} step ${by} of axis ${at}`);
     return [{ dtype, shape: shape.map((side, i) => (i === at ? Math.ceil((to - from) / by) : side)) }];
   },
@@ -146,7 +146,7 @@ function spreadOut(x: Value, axis: number, step: number, limit: number): Value {
 }
 
 /** Elements start, start+step, … before `end` along an axis. */
-export function slice(x: Value, axis: number, start: number, end = x.shape[axis], step = 1): Value {
+export function slice(x: Value, axis: number, start: number, end = x.shape[axis] ?? 0, step = 1): Value {
   if (start === 0 && end === x.shape[axis] && step === 1) return x;
   return graphOf(x).emit(Slice, [x], { axis, start, end, step })[0];
 }

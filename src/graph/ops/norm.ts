@@ -2,7 +2,7 @@ import { sizeOf } from '../../base/tensor';
 import { graphOf } from '../builder';
 import type { OpDefinition, Value } from '../value';
 import { add, div, mul, sub, max } from './arithmetic';
-import { normaliseAxes, requireType } from './broadcast';
+import { fromFront, requireAxes, requireType } from './broadcast';
 import { sqrt } from './elementwise';
 import { reshape } from './layout';
 import { reduceMean, reduceSum } from './reduce';
@@ -29,7 +29,8 @@ export const LayerNormalization: OpDefinition = {
   infer(inputs, { axis }, reject) {
     requireType(inputs, 'float32', reject);
     const [{ shape }] = inputs;
-    const [from] = normaliseAxes([axis as number], shape.length, reject);
+    const from = axis as number;
+    requireAxes([from], shape.length, reject);
     for (const { shape: own } of inputs.slice(1))
       if (own.join() !== shape.slice(from).join())
         reject('scale and bias have the shape of the normalised axes');
@@ -52,8 +53,10 @@ export const LayerNormalization: OpDefinition = {
 
 /** Layer normalisation over the last axis, or from `axis` on. */
 export function layerNorm(x: Value, scale: Value, bias: Value, epsilon: number, axis = -1): Value {
-  const from = axis < 0 ? axis + x.rank : axis;
-  return graphOf(x).emit(LayerNormalization, [x, scale, bias], { axis: from, epsilon })[0];
+  return graphOf(x).emit(LayerNormalization, [x, scale, bias], {
+    axis: fromFront(axis, x.rank),
+    epsilon,
+  })[0];
 }
 
 /** Per image and channel over the positions; scale and bias per channel. */

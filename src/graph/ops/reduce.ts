@@ -3,7 +3,7 @@ import type { Shape } from '../../base/tensor';
 import { graphOf } from '../builder';
 import type { OpDefinition, Reject, Value } from '../value';
 import { add, div, mul, sub } from './arithmetic';
-import { normaliseAxes, requireType } from './broadcast';
+import { fromFront, requireAxes, requireType } from './broadcast';
 import { equal, stopGradient, toFloat } from './compare';
 import { exp, log } from './elementwise';
 import { expand, reshape } from './layout';
@@ -24,9 +24,8 @@ const reduction = (
   infer(inputs, { axes }, reject: Reject) {
     requireType(inputs, 'float32', reject);
     const [{ shape }] = inputs;
-    return [
-      { dtype: 'float32', shape: reducedShape(shape, normaliseAxes(axes as number[], shape.length, reject)) },
-    ];
+    requireAxes(axes as number[], shape.length, reject);
+    return [{ dtype: 'float32', shape: reducedShape(shape, axes as number[]) }];
   },
   gradient,
   ...extra,
@@ -59,7 +58,7 @@ const emitReduction = (op: OpDefinition, x: Value, axes: readonly number[]): Val
   graphOf(x).emit(op, [x], { axes: [...axes] })[0];
 
 function reduce(op: OpDefinition, x: Value, axes: readonly number[] | undefined, keep: boolean): Value {
-  const all = (axes ?? x.shape.map((_, axis) => axis)).map((axis) => (axis < 0 ? axis + x.rank : axis));
+  const all = axes?.map((axis) => fromFront(axis, x.rank)) ?? x.shape.map((_, axis) => axis);
   const real = all.filter((axis) => x.shape[axis] !== 1).sort((a, b) => a - b);
   let result = x;
   if (real.length) {
@@ -98,7 +97,7 @@ export const Softmax: OpDefinition = {
   type: 'Softmax',
   infer(inputs, { axis }, reject) {
     requireType(inputs, 'float32', reject);
-    normaliseAxes([axis as number], inputs[0].shape.length, reject);
+    requireAxes([axis as number], inputs[0].shape.length, reject);
     return [inputs[0]].map(({ dtype, shape }) => ({ dtype, shape }));
   },
   gradient: ({ outputs: [y], attributes, gradient }) => {
@@ -108,14 +107,15 @@ export const Softmax: OpDefinition = {
 };
 
 /** e^x / Σ e^x along an axis, the last when left out. */
-export const softmax = (x: Value, axis = -1): Value => graphOf(x).emit(Softmax, [x], { axis })[0];
+export const softmax = (x: Value, axis = -1): Value =>
+  graphOf(x).emit(Softmax, [x], { axis: fromFront(axis, x.rank) })[0];
 
 /** ln Σ e^x along an axis, shifted by the largest element so that nothing overflows; the axis goes. */
 export function logSumExp(x: Value, axis = -1): Value {
   const top = stopGradient(reduceMax(x, [axis], true));
   const sum = reduceSum(exp(sub(x, top)), [axis], true);
   const kept = add(log(sum), top);
-  const gone = axis < 0 ? axis + x.rank : axis;
+  const gone = fromFront(axis, x.rank);
   return reshape(
     kept,
     x.shape.filter((_, i) => i !== gone),
