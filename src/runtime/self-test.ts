@@ -110,7 +110,9 @@ export async function runFamilies(runtime: Runtime): Promise<Record<string, numb
     const weights = graph.constant(input(family, 'result', value.shape));
     graph.output('sum', op.reduceSum(op.mul(value, weights)));
     const program = await runtime.compile(graph.build(), { priority: 'inspect' });
-    results[family] = floats((await program.run(feeds, { priority: 'inspect' })).values.sum)[0];
+    // NaN is a finding about its family, not the end of the test.
+    const { values } = await program.run(feeds, { priority: 'inspect', finite: false });
+    results[family] = floats(values.sum)[0];
   }
   return results;
 }
