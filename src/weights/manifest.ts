@@ -21,11 +21,19 @@ export function parseManifest(text: string): readonly ManifestEntry[] {
     value !== null &&
     fields.every((field) => typeof (value as Record<string, unknown>)[field] === 'string') &&
     typeof (value as Record<string, unknown>).bytes === 'number';
-  const parsed: unknown = JSON.parse(text);
-  if (!Array.isArray(parsed) || !parsed.every(isEntry))
-    throw new AppError('model/format', 'the list of built-in weights is damaged', {
+  const damaged = (cause?: unknown) =>
+    new AppError('model/format', 'the list of built-in weights is damaged', {
       hint: 'Reload the page; if it stays, the installation is incomplete.',
+      cause,
     });
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (error) {
+    // A server that answers a missing file with its start page, say.
+    throw damaged(error);
+  }
+  if (!Array.isArray(parsed) || !parsed.every(isEntry)) throw damaged();
   return parsed;
 }
 
