@@ -72,7 +72,7 @@ export function completeOptions(
   given: Readonly<Record<string, unknown>>,
 ): Options {
   for (const name of Object.keys(given))
-    if (!(name in specs))
+    if (!Object.hasOwn(specs, name))
       throw new AppError('fit/option', `there is no option "${name}"`, {
         hint: `Options are ${Object.keys(specs).join(', ')}.`,
       });

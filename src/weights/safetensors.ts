@@ -103,7 +103,7 @@ function checkEntry(
   const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
   if (!Array.isArray(shape) || !shape.every(isCount) || !Array.isArray(offsets) || offsets.length !== 2)
     throw notThis(`tensor "${name}" has no shape or no offsets`);
-  if (!(typeof dtype === 'string' && dtype in STORED_BYTES))
+  if (!(typeof dtype === 'string' && Object.hasOwn(STORED_BYTES, dtype)))
     throw notThis(`tensor "${name}" has element type ${String(dtype)}, which is not supported`);
   const [from, to] = offsets as [number, number];
   if (!isCount(from) || !isCount(to) || to < from)

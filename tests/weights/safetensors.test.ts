@@ -240,6 +240,11 @@ describe('hostile headers', () => {
       'tensor "a" has element type F8_E4M3, which is not supported',
     ],
     [
+      'a type named like something that every object has',
+      fileOf({ a: entry({ dtype: 'toString' }) }, four),
+      'tensor "a" has element type toString, which is not supported',
+    ],
+    [
       'no type',
       fileOf({ a: entry({ dtype: undefined }) }, four),
       'tensor "a" has element type undefined, which is not supported',
@@ -264,13 +269,6 @@ describe('hostile headers', () => {
       message: `not a safetensors file: ${fact}`,
       hint: 'Choose the .safetensors file that timm, torchvision, open_clip or Hugging Face publish.',
     });
-  });
-
-  // `in` finds what every object inherits, and the byte count becomes NaN.
-  it.fails('a type named like something that every object has', async () => {
-    await expect(open(fileOf({ a: entry({ dtype: 'toString' }) }, four))).rejects.toThrow(
-      'tensor "a" has element type toString, which is not supported',
-    );
   });
 
   it.each<[string, Uint8Array, string]>([
