@@ -180,8 +180,7 @@ describe('a near miss tells what differs', () => {
     );
   });
 
-  // The share of a network's own tensors that fit is 1 for the smaller one, which the larger contains.
-  it.fails.each([
+  it.each([
     ['resnet34', 'ResNet-34', 'layer3.5.conv2.weight'],
     ['resnet101', 'ResNet-101', 'layer3.22.conv2.weight'],
   ])('in %s, of which a smaller network is a part', (architecture, title, name) => {
@@ -190,10 +189,13 @@ describe('a near miss tells what differs', () => {
     );
   });
 
-  // The depth is counted up to the first block without a first norm, so that all later blocks are "also" there.
-  it.fails('in a vision transformer that lacks the tensor by which blocks are counted', () => {
-    expect(() => recogniseBackbone(without('vit-tiny-patch16', 'blocks.5.norm1.weight'))).toThrow(
-      near('this is nearly ViT tiny, patch 16: it lacks blocks.5.norm1.weight'),
+  it.each([
+    ['vit-tiny-patch16', 'ViT tiny, patch 16', 'blocks.5.norm1.weight'],
+    ['vit-tiny-patch16', 'ViT tiny, patch 16', 'blocks.0.norm1.weight'],
+    ['dinov2-small-patch14', 'DINOv2 small, patch 14', 'blocks.0.ls1.gamma'],
+  ])('in %s, first in its block: %s lacks %s', (architecture, title, name) => {
+    expect(() => recogniseBackbone(without(architecture, name))).toThrow(
+      near(`this is nearly ${title}: it lacks ${name}`),
     );
   });
 });

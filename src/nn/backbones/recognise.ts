@@ -39,9 +39,8 @@ export function recogniseBackbone(shapes: ReadonlyMap<string, Shape>): Recognise
     const candidates = [efficientNetLite0, ...RESNETS, ...(plan ? [visionTransformer(plan)] : [])];
     return own.size ? candidates.map((backbone) => compare(backbone, prefix, own)) : [];
   });
-  const best = compared.sort((a, b) => mismatches(a) - mismatches(b) || b.matching - a.matching)[0];
-  if (best && mismatches(best) === 0) return best;
-  const nearest = compared.sort((a, b) => b.matching / b.expected - a.matching / a.expected)[0];
+  const nearest = compared.sort((a, b) => likeness(b) - likeness(a) || b.matching - a.matching)[0];
+  if (nearest && likeness(nearest) === 1) return nearest;
   if (!nearest || nearest.matching < nearest.expected / 2)
     throw new AppError(
       'model/unknown',
@@ -55,7 +54,8 @@ export function recogniseBackbone(shapes: ReadonlyMap<string, Shape>): Recognise
   });
 }
 
-const mismatches = (c: Comparison): number => c.missing.length + c.misshapen.length + c.unknown.length;
+/** Share of matches among all tensors of file and network: a smaller network that the file contains isn't nearest. */
+const likeness = (c: Comparison): number => c.matching / (c.expected + c.unknown.length);
 
 function withoutPrefix(shapes: ReadonlyMap<string, Shape>, prefix: string): ReadonlyMap<string, Shape> {
   const own = [...shapes].filter(([name]) => name.startsWith(prefix));

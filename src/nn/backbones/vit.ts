@@ -46,8 +46,9 @@ export function vitPlan(shapes: ReadonlyMap<string, Shape>): VitPlan | undefined
   const patchEmbed = shapes.get('patch_embed.proj.weight');
   const positions = shapes.get('pos_embed');
   if (patchEmbed?.length !== 4 || positions?.length !== 3 || !shapes.has('cls_token')) return undefined;
-  let depth = 0;
-  while (shapes.has(`blocks.${depth}.norm1.weight`)) depth++;
+  // Every tensor of a block tells of it: a file that lacks one is still nearly this network.
+  const names = [...shapes.keys()];
+  const depth = new Set(names.flatMap((name) => /^blocks\.\d+\./.exec(name) ?? [])).size;
   const registers = shapes.get('reg_token')?.[1] ?? 0;
   const withPrefix = Math.sqrt(positions[1] - 1);
   const positionsForPrefix = Number.isInteger(withPrefix);
@@ -59,7 +60,7 @@ export function vitPlan(shapes: ReadonlyMap<string, Shape>): VitPlan | undefined
     patch: patchEmbed[2],
     grid,
     mlp: shapes.get('blocks.0.mlp.fc1.weight')?.[0] ?? 4 * patchEmbed[0],
-    layerScale: shapes.has('blocks.0.ls1.gamma'),
+    layerScale: names.some((name) => /^blocks\.\d+\.ls[12]\.gamma$/.test(name)),
     registers,
     positionsForPrefix,
     classes: shapes.get('head.weight')?.[0] ?? 0,
