@@ -255,6 +255,8 @@ export const SAMPLES: Readonly<Record<OpType, readonly MakeSample[]>> = {
       build: ({ x, y }) => op.mul(x, op.stopGradient(op.mul(y, y))),
     }),
   ],
+  // Its rule counts on mean and variance being the input's own.
+  BatchNormalization: [normSample((x, s, b) => op.batchNormTraining(x, s, b, 1e-2).y, true)],
   InstanceNormalization: [normSample((x, s, b) => op.instanceNorm(x, s, b, 1e-2), true)],
   LayerNormalization: [
     normSample((x, s, b) => op.layerNorm(x, s, b, 1e-2), false),

@@ -48,6 +48,12 @@ const CASES: Readonly<Record<Exclude<OpType, 'Identity'>, readonly Case[]>> = {
   Abs: takesFloats(op.abs),
   Add: broadcasts(op.add),
   AveragePool: pools(op.averagePool),
+  BatchNormalization: [
+    [
+      ({ float }) => op.batchNormTraining(float(2, 3, 4, 4), float(4), float(3), 1e-5).y,
+      'float32[2,3,4,4], float32[4], float32[3], float32[3], float32[3]: scale, bias, mean and variance have 3 values',
+    ],
+  ],
   Cast: [[({ float }) => op.cast(float(2)), 'float32[2]: casts int32 or bool to float32']],
   Clip: takesFloats((x) => op.clip(x, 0, 1)),
   Concat: [

@@ -49,6 +49,17 @@ export const Where: OpDefinition = {
   ],
 };
 
+export const Cast: OpDefinition = {
+  type: 'Cast',
+  infer([{ dtype, shape }], _attributes, reject) {
+    // Casting int64 runs on the CPU alone (runtime.md 2), so graphs keep integers they compute with as int32.
+    if (dtype !== 'int32' && dtype !== 'bool') reject('casts int32 or bool to float32');
+    return [{ dtype: 'float32', shape }];
+  },
+  // What is cast moves in steps, if at all: no gradient goes on.
+  gradient: () => [null],
+};
+
 /** `stopGradient`: the sweep ends every path here. */
 export const Identity: OpDefinition = {
   type: 'Identity',
@@ -66,5 +77,7 @@ export const less = (a: Operand, b: Operand): Value => apply(Greater, b, a);
 export const where = (condition: Value, a: Operand, b: Operand): Value => apply(Where, condition, a, b);
 /** The same values, held constant by differentiation. */
 export const stopGradient = (x: Value): Value => apply(Identity, x);
+/** int32 or bool as float32. */
+export const cast = (x: Value): Value => graphOf(x).emit(Cast, [x], { to: 1 })[0];
 /** A condition as float32, 1 for true. */
-export const toFloat = (condition: Value): Value => where(condition, 1, 0);
+export const toFloat = cast;

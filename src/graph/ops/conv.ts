@@ -1,6 +1,7 @@
 import { graphOf } from '../builder';
 import type { Attributes, OpDefinition, Reject, Value, ValueType } from '../value';
 import { add } from './arithmetic';
+import { gather } from './gather';
 import { requireType } from './broadcast';
 import { convWeightGradient } from './conv-weight-gradient';
 import { concat, pad, reshape, slice } from './layout';
@@ -74,14 +75,29 @@ export const Conv: OpDefinition = {
   },
 };
 
-/** A transposed convolution with the same weight; what the stride left over is padded at the far side. */
+/**
+ * A transposed convolution with the same weight; what the stride left over is padded at the far side. Depthwise without
+ * stride it is a convolution with the kernel turned round, which providers run twice as fast.
+ */
 function convInputGradient(x: Value, weight: Value, y: Value, gradient: Value, g: ConvGeometry): Value {
   const rest = ([0, 1] as const).map((axis) => {
     const reach = g.dilations[axis] * (weight.shape[axis + 2] - 1) + 1;
     const covered = (y.shape[axis + 2] - 1) * g.strides[axis] + reach - g.pads[axis] - g.pads[axis + 2];
     return x.shape[axis + 2] - covered;
   });
+  const plain = g.strides.every((stride) => stride === 1) && g.dilations.every((dilation) => dilation === 1);
+  const pads = g.pads.map((before, i) => weight.shape[2 + (i % 2)] - 1 - before);
+  if (g.group > 1 && plain && pads.every((side) => side >= 0))
+    return graphOf(x).emit(Conv, [gradient, turnedRound(weight)], { ...g, pads })[0];
   return graphOf(x).emit(ConvTranspose, [gradient, weight], { ...g, output_padding: rest })[0];
+}
+
+/** A depthwise kernel [C,1,kh,kw] with rows and columns reversed. */
+function turnedRound(weight: Value): Value {
+  const [channels, , kh, kw] = weight.shape;
+  const order = Array.from({ length: kh * kw }, (_, i) => kh * kw - 1 - i);
+  const index = weight.graph.constant({ dtype: 'int32', shape: [kh * kw], data: Int32Array.from(order) });
+  return reshape(gather(reshape(weight, [channels, kh * kw]), index, 1), weight.shape);
 }
 
 /**

@@ -2,7 +2,7 @@ import { graphOf } from '../builder';
 import type { Attributes, GradientContext, OpDefinition, Value } from '../value';
 import { add, div, mul, sub } from './arithmetic';
 import { requireType, sameType } from './broadcast';
-import { greater, greaterOrEqual, less, toFloat, where } from './compare';
+import { equal, greater, less, toFloat, where } from './compare';
 
 /** One operand; the rule gives dy/dx as a factor of the incoming gradient, or the whole product. */
 const unary = (
@@ -26,7 +26,7 @@ export const Log = unary('Log', ({ gradient, x }) => div(gradient, x));
 export const Sqrt = unary('Sqrt', ({ gradient, y }) => div(gradient, mul(y, 2)));
 /** The derivative at 0 is 0. */
 export const Abs = unary('Abs', ({ gradient, x }) => mul(gradient, sign(x)));
-export const Relu = unary('Relu', ({ gradient, y }) => where(greater(y, 0), gradient, 0));
+export const Relu = unary('Relu', ({ gradient, y }) => mul(gradient, toFloat(greater(y, 0))));
 export const LeakyRelu = unary(
   'LeakyRelu',
   ({ gradient, x, attributes }) => where(greater(x, 0), gradient, mul(gradient, attributes.alpha as number)),
@@ -41,10 +41,8 @@ export const Softplus = unary('Softplus', ({ gradient, x }) => mul(gradient, sig
 /** Gradient inside the bounds, both included (PyTorch's rule). */
 export const Clip = unary(
   'Clip',
-  ({ gradient, x, attributes }) => {
-    const inside = (value: Value) => where(greaterOrEqual(x, attributes.low as number), value, 0);
-    return where(greaterOrEqual(attributes.high as number, x), inside(gradient), 0);
-  },
+  // What the clip leaves alone is inside; one comparison tells.
+  ({ gradient, x, y }) => mul(gradient, toFloat(equal(x, y))),
   {
     operands: ({ low, high }) =>
       [low, high].map((bound) => ({

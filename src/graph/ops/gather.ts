@@ -3,24 +3,11 @@ import type { DType, Shape, TensorData } from '../../base/tensor';
 import { graphOf } from '../builder';
 import type { OpDefinition, Value } from '../value';
 import { fromFront, isAxis } from './broadcast';
-import { equal, toFloat } from './compare';
+import { cast, equal, toFloat } from './compare';
 import { expand, int64List, reshape, transpose } from './layout';
 import { matMul } from './linear';
 
 const isIndex = (dtype: DType): boolean => dtype === 'int32' || dtype === 'int64';
-
-export const Cast: OpDefinition = {
-  type: 'Cast',
-  infer([{ dtype, shape }], _attributes, reject) {
-    // Casting int64 runs on the CPU alone (runtime.md 2), so graphs keep integers they compute with as int32.
-    if (dtype !== 'int32' && dtype !== 'bool') reject('casts int32 or bool to float32');
-    return [{ dtype: 'float32', shape }];
-  },
-  gradient: { none: 'integers have no derivative' },
-};
-
-/** int32 or bool as float32. */
-export const cast = (x: Value): Value => graphOf(x).emit(Cast, [x], { to: 1 })[0];
 
 export const Gather: OpDefinition = {
   type: 'Gather',

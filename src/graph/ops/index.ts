@@ -1,6 +1,6 @@
 /** Every operator by its ONNX name: what tests and the verifier walk over. */
 import { Add, Div, Max, Min, Mul, Pow, Sub } from './arithmetic';
-import { Equal, Greater, GreaterOrEqual, Identity, Where } from './compare';
+import { Cast, Equal, Greater, GreaterOrEqual, Identity, Where } from './compare';
 import { Conv, ConvTranspose } from './conv';
 import {
   Abs,
@@ -17,10 +17,10 @@ import {
   Sqrt,
   Tanh,
 } from './elementwise';
-import { Cast, Gather, GatherElements, ScatterElements, ScatterND, TopK } from './gather';
+import { Gather, GatherElements, ScatterElements, ScatterND, TopK } from './gather';
 import { Concat, Expand, Pad, Reshape, Slice, Transpose } from './layout';
 import { Gemm, MatMul } from './linear';
-import { InstanceNormalization, LayerNormalization } from './norm';
+import { BatchNormalization, InstanceNormalization, LayerNormalization } from './norm';
 import { AveragePool, MaxPool } from './pool';
 import { ReduceMax, ReduceMean, ReduceMin, ReduceSum, Softmax } from './reduce';
 
@@ -28,6 +28,7 @@ export const OPS = {
   Abs,
   Add,
   AveragePool,
+  BatchNormalization,
   Cast,
   Clip,
   Concat,

@@ -1,9 +1,9 @@
 import { sizeOf } from '../../base/tensor';
 import { graphOf } from '../builder';
 import type { OpDefinition, Value } from '../value';
-import { add, div, mul, sub, max } from './arithmetic';
+import { add, div, max, mul, sub } from './arithmetic';
 import { fromFront, requireAxes, requireType } from './broadcast';
-import { sqrt } from './elementwise';
+import { neg, sqrt } from './elementwise';
 import { reshape } from './layout';
 import { reduceMean, reduceSum } from './reduce';
 
@@ -86,8 +86,44 @@ export const instanceNorm = (x: Value, scale: Value, bias: Value, epsilon: numbe
   graphOf(x).emit(InstanceNormalization, [x, scale, bias], { epsilon })[0];
 
 /**
- * Batch normalisation with the batch's own statistics, made of primitives (ONNX's training form doesn't run on the
- * GPU).
+ * y = γ·(x − μ)/√(v + ε) + β with the batch's own μ and v as inputs: ONNX's inference form, since its training form
+ * doesn't run on the GPU. The rule counts on μ and v being those of x, and includes what x does to them: as
+ * dx = a·g + b·x + c with one number each a channel, it takes three passes where the primitives' rules take a dozen.
+ */
+export const BatchNormalization: OpDefinition = {
+  type: 'BatchNormalization',
+  infer(inputs, _attributes, reject) {
+    requireType(inputs, 'float32', reject);
+    const [{ shape }, ...perChannel] = inputs;
+    if (shape.length < 2) reject('x is [B,C,…]');
+    if (perChannel.some((input) => input.shape.join() !== String(shape[1])))
+      reject(`scale, bias, mean and variance have ${shape[1]} values`);
+    return [{ dtype: 'float32', shape }];
+  },
+  gradient({ inputs: [x, scale, , mean, variance], attributes, gradient, needed }) {
+    const axes = x.shape.map((_, axis) => axis).filter((axis) => axis !== 1);
+    const n = sizeOf(x.shape) / x.shape[1];
+    const spread = sqrt(add(variance, attributes.epsilon as number));
+    const total = reduceSum(gradient, axes);
+    // Σ g·x̂, from Σ g·(x − μ): centred first, so that a large mean costs no digits.
+    const along = div(reduceSum(mul(gradient, sub(x, perChannel(mean, x))), axes), spread);
+    const dx = () => {
+      const a = div(scale, spread);
+      const b = neg(div(mul(a, along), mul(spread, n)));
+      const c = sub(neg(mul(b, mean)), div(mul(a, total), n));
+      return add(mul(gradient, perChannel(a, x)), add(mul(x, perChannel(b, x)), perChannel(c, x)));
+    };
+    return [needed[0] ? dx() : null, along, total, null, null];
+  },
+  floatAttributes: ['epsilon'],
+};
+
+/** One number for each channel, [C], against x. */
+const perChannel = (values: Value, x: Value): Value =>
+  reshape(values, [1, -1, ...x.shape.slice(2).map(() => 1)]);
+
+/**
+ * Batch normalisation with the batch's own statistics.
  * @param x [B,C,H,W] or [B,C]
  * @param scale [C]
  * @param bias [C]
@@ -101,14 +137,14 @@ export function batchNormTraining(
   epsilon: number,
 ): { y: Value; mean: Value; variance: Value } {
   const axes = x.rank === 4 ? [0, 2, 3] : [0];
-  const { normalised, mean, variance } = standardise(x, axes, epsilon);
-  const channels = x.shape[1];
-  const n = sizeOf(x.shape) / channels;
-  const perChannel = (value: Value) => reshape(value, x.rank === 4 ? [1, -1, 1, 1] : [1, -1]);
+  const mean = reduceMean(x, axes);
+  const centred = sub(x, perChannel(mean, x));
+  const variance = reduceMean(mul(centred, centred), axes);
+  const n = sizeOf(x.shape) / x.shape[1];
   return {
-    y: add(mul(normalised, perChannel(scale)), perChannel(bias)),
-    mean: reshape(mean, [channels]),
-    variance: reshape(mul(variance, n / Math.max(n - 1, 1)), [channels]),
+    y: graphOf(x).emit(BatchNormalization, [x, scale, bias, mean, variance], { epsilon })[0],
+    mean,
+    variance: mul(variance, n / Math.max(n - 1, 1)),
   };
 }
 
@@ -120,8 +156,7 @@ export function batchNormInference(
 ): Value {
   const factor = div(parameters.scale, sqrt(add(parameters.variance, epsilon)));
   const shift = sub(parameters.bias, mul(parameters.mean, factor));
-  const perChannel = (value: Value) => reshape(value, x.rank === 4 ? [1, -1, 1, 1] : [1, -1]);
-  return add(mul(x, perChannel(factor)), perChannel(shift));
+  return add(mul(x, perChannel(factor, x)), perChannel(shift, x));
 }
 
 /** Keeps a norm of zero vectors from dividing by zero; squared, it is the smallest that float32 holds safely. */
