@@ -1,0 +1,249 @@
+import { assert } from '../base/errors';
+import type { Rng } from '../base/rng';
+import { floatTensor, sizeOf } from '../base/tensor';
+import type { Shape, TensorData } from '../base/tensor';
+import type { GraphBuilder } from '../graph/builder';
+import {
+  add,
+  batchNormInference,
+  batchNormTraining,
+  concat,
+  conv,
+  div,
+  mul,
+  reshape,
+  slice,
+  sqrt,
+  sub,
+} from '../graph/ops/index';
+import type { Value } from '../graph/value';
+import { filledWith, usualStart } from './initialisers';
+import type { Initialiser } from './initialisers';
+import { convGeometry } from './layers';
+import type { ConvNormOptions, NetLayers } from './layers';
+
+/**
+ * Where the description of a trainable network gets its parameters from. The same description is declared (for names
+ * and shapes), trained, and used after training, by the implementation handed in.
+ */
+export interface Net extends NetLayers {
+  parameter(name: string, shape: Shape, initial?: Initialiser): Value;
+  /** Batch norm `${name}.weight`, `.bias`, `.running_mean`, `.running_var` over all axes but the second. */
+  batchNorm(x: Value, name: string, initialScale?: Initialiser): Value;
+}
+
+/** How a network normalises. */
+export interface NetSettings {
+  readonly epsilon?: number;
+  /** Share of the new batch in the running statistics. */
+  readonly momentum?: number;
+}
+
+interface Slot {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly offset: number;
+  readonly initial: Initialiser;
+}
+
+/** Named tensors laid out in one flat vector. */
+export class FlatLayout {
+  readonly #slots = new Map<string, Slot>();
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get slots(): readonly Slot[] {
+    return [...this.#slots.values()];
+  }
+
+  claim(name: string, shape: Shape, initial: Initialiser): void {
+    const known = this.#slots.get(name);
+    assert(!known || known.shape.join() === shape.join(), `"${name}" is declared with two shapes`);
+    if (known) return;
+    this.#slots.set(name, { name, shape, offset: this.#size, initial });
+    this.#size += sizeOf(shape);
+  }
+
+  /** First values; each tensor has a stream of its own, so that adding one changes no other. */
+  start(rngOf: (name: string) => Rng): Float32Array {
+    const vector = new Float32Array(this.#size);
+    for (const { name, shape, offset, initial } of this.slots)
+      vector.set(initial(rngOf(name), shape), offset);
+    return vector;
+  }
+
+  /** The part of a flat value that a name stands for. */
+  valueOf(vector: Value, name: string): Value {
+    const slot = this.#slots.get(name);
+    assert(slot, `"${name}" was not declared`);
+    return reshape(slice(vector, 0, slot.offset, slot.offset + sizeOf(slot.shape)), slot.shape);
+  }
+
+  /** The named tensors of a flat vector, copied. */
+  tensors(vector: Float32Array): Record<string, TensorData> {
+    return Object.fromEntries(
+      this.slots.map(({ name, shape, offset }) => [
+        name,
+        floatTensor(shape, vector.slice(offset, offset + sizeOf(shape))),
+      ]),
+    );
+  }
+
+  /** The flat vector of named tensors. @throws internal when one is missing */
+  pack(tensors: Readonly<Record<string, TensorData>>): Float32Array {
+    const vector = new Float32Array(this.#size);
+    for (const { name, offset } of this.slots) {
+      assert(tensors[name], `"${name}" is missing`);
+      vector.set(tensors[name].data as Float32Array, offset);
+    }
+    return vector;
+  }
+}
+
+const STATISTICS = [
+  ['running_mean', 0],
+  ['running_var', 1],
+] as const;
+
+/** Shared by the implementations below: a convolution without bias and the batch norm behind it. */
+abstract class ConvNormNet implements Net {
+  constructor(readonly graph: GraphBuilder) {}
+
+  abstract parameter(name: string, shape: Shape, initial?: Initialiser): Value;
+  abstract batchNorm(x: Value, name: string, initialScale?: Initialiser): Value;
+
+  convNorm(x: Value, convName: string, norm: string, options: ConvNormOptions): Value {
+    const { shape, options: geometry } = convGeometry(x, options);
+    return this.graph.scope(convName, () =>
+      this.batchNorm(conv(x, this.parameter(`${convName}.weight`, shape), undefined, geometry), norm),
+    );
+  }
+}
+
+/** Runs a description for the names, shapes and first values of its tensors alone. */
+export class DeclaringNet extends ConvNormNet {
+  readonly parameters = new FlatLayout();
+  readonly statistics = new FlatLayout();
+
+  parameter(name: string, shape: Shape, initial: Initialiser = usualStart(name, shape)): Value {
+    this.parameters.claim(name, shape, initial);
+    return this.graph.placeholder('float32', shape);
+  }
+
+  batchNorm(x: Value, name: string, initialScale: Initialiser = filledWith(1)): Value {
+    const channels = [x.shape[1]];
+    this.parameter(`${name}.weight`, channels, initialScale);
+    this.parameter(`${name}.bias`, channels, filledWith(0));
+    for (const [part, value] of STATISTICS)
+      this.statistics.claim(`${name}.${part}`, channels, filledWith(value));
+    return x;
+  }
+}
+
+/** The declared layouts of a network. */
+export type NetLayout = Pick<DeclaringNet, 'parameters' | 'statistics'>;
+
+/** Inside a training graph: parameters and running statistics are parts of two flat vectors. */
+export class FlatNet extends ConvNormNet {
+  readonly #values = new Map<string, Value>();
+  readonly #statistics = new Map<string, Value>();
+  #moved = false;
+
+  /** @param mode whether batch norms take the batch's statistics, and pass them on, or the running ones */
+  constructor(
+    graph: GraphBuilder,
+    private readonly layout: NetLayout,
+    private readonly vectors: { readonly parameters: Value; readonly statistics: Value | undefined },
+    private readonly settings: NetSettings,
+    private readonly mode: 'train' | 'evaluate',
+  ) {
+    super(graph);
+  }
+
+  parameter(name: string): Value {
+    let value = this.#values.get(name);
+    if (!value)
+      this.#values.set(name, (value = this.layout.parameters.valueOf(this.vectors.parameters, name)));
+    return value;
+  }
+
+  batchNorm(x: Value, name: string): Value {
+    const scale = this.parameter(`${name}.weight`);
+    const bias = this.parameter(`${name}.bias`);
+    const { epsilon = 1e-5, momentum = 0.1 } = this.settings;
+    const [mean, variance] = STATISTICS.map(([part]) => this.#statistic(`${name}.${part}`));
+    if (this.mode === 'evaluate') return batchNormInference(x, { scale, bias, mean, variance }, epsilon);
+    const batch = batchNormTraining(x, scale, bias, epsilon);
+    const moved = (running: Value, now: Value) => add(mul(running, 1 - momentum), mul(now, momentum));
+    this.#statistics.set(`${name}.running_mean`, moved(mean, batch.mean));
+    this.#statistics.set(`${name}.running_var`, moved(variance, batch.variance));
+    this.#moved = true;
+    return batch.y;
+  }
+
+  /** Every parameter in the order of the flat vector: what gradients are taken by. */
+  get parameters(): Value[] {
+    return this.layout.parameters.slots.map(({ name }) => this.parameter(name));
+  }
+
+  /** The running statistics after this pass as a flat vector; `undefined` when no batch norm moved them. */
+  get nextStatistics(): Value | undefined {
+    if (!this.#moved) return undefined;
+    return concat(
+      this.layout.statistics.slots.map(({ name }) => this.#statistic(name)),
+      0,
+    );
+  }
+
+  #statistic(name: string): Value {
+    const moved = this.#statistics.get(name);
+    if (moved) return moved;
+    assert(this.vectors.statistics, `"${name}" has no statistics`);
+    return this.layout.statistics.valueOf(this.vectors.statistics, name);
+  }
+}
+
+/** After training: tensors by name, batch norms with their running statistics, folded into convolutions. */
+export class FittedNet extends ConvNormNet {
+  /** @param prefix of the network's names among the values */
+  constructor(
+    graph: GraphBuilder,
+    private readonly values: Readonly<Record<string, Value>>,
+    private readonly prefix: string,
+    private readonly settings: NetSettings = {},
+  ) {
+    super(graph);
+  }
+
+  parameter(name: string): Value {
+    const value = this.values[this.prefix + name];
+    assert(value, `the state lacks "${this.prefix}${name}"`);
+    return value;
+  }
+
+  batchNorm(x: Value, name: string): Value {
+    const { scale, bias, mean, variance } = this.#norm(name);
+    return batchNormInference(x, { scale, bias, mean, variance }, this.settings.epsilon ?? 1e-5);
+  }
+
+  override convNorm(x: Value, convName: string, norm: string, options: ConvNormOptions): Value {
+    const { options: geometry } = convGeometry(x, options);
+    const { scale, bias, mean, variance } = this.#norm(norm);
+    const factor = div(scale, sqrt(add(variance, this.settings.epsilon ?? 1e-5)));
+    const weight = mul(this.parameter(`${convName}.weight`), reshape(factor, [-1, 1, 1, 1]));
+    return this.graph.scope(convName, () => conv(x, weight, sub(bias, mul(mean, factor)), geometry));
+  }
+
+  #norm(name: string) {
+    const part = (last: string) => this.parameter(`${name}.${last}`);
+    return {
+      scale: part('weight'),
+      bias: part('bias'),
+      mean: part('running_mean'),
+      variance: part('running_var'),
+    };
+  }
+}
