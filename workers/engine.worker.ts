@@ -19,6 +19,8 @@ let turn = 0;
 const browser = new BrowserEngine({
   loadPixels: async ({ blob, name }, spec) =>
     unwrap(await lines[turn++ % lines.length].load(blob, name, spec)),
+  loadMask: async ({ image, mask }, side) =>
+    unwrap(await lines[turn++ % lines.length].mask(mask, image.name, side)),
   droppedWeights: async (id) => (await backbones).blob(id),
   checkpoints: {
     get: async (id, key) => (await fits).checkpoint(id, key),
@@ -40,6 +42,8 @@ const api: EngineApi = {
   describeBackbone: (id) => attempt(() => browser.describeBackbone(id)),
   estimate: (request) => attempt(() => engine.estimate(request)),
   measureBackbone: (method, id, side) => attempt(() => engine.measureBackbone(method, id, side)),
+  measureTraining: (request) => attempt(() => engine.measureTraining(request)),
+  reconstruct: (request) => attempt(() => engine.reconstruct(request)),
   fit: (request, report) => attempt(() => engine.fit(request, report)),
   inspect: (request, report) =>
     attempt(() =>

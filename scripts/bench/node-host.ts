@@ -9,6 +9,7 @@ import { Engine } from '../../src/engine/engine';
 import { decodeImage } from '../../src/image/decode';
 import { toModelInput } from '../../src/image/model-input';
 import type { PlatformDecoder } from '../../src/image/platform-decoder';
+import type { TensorData } from '../../src/base/tensor';
 import type { MethodState } from '../../src/methods/contract';
 import type { FitSpec, ImageSource } from '../../src/protocol/engine-api';
 import { nodeBackend } from '../../src/runtime/node';
@@ -46,13 +47,24 @@ export class NodeHost implements BenchHost {
   readonly #states = new Map<FitId, MethodState>();
   readonly #pixels = new Map<string, Float32Array>();
   readonly #files = new Map<string, string>();
+  readonly #pieces = new Map<string, TensorData>();
 
   constructor() {
     const collaborators: Collaborators = {
       openRuntime: async () => new Runtime(nodeBackend(ort)),
       loadPixels: (image, { side, white, kernel }) => this.#load(image, side, white, kernel),
+      loadMask: async () => {
+        throw new AppError('usage', 'the bench fits on good images alone');
+      },
       openWeights: async (id) => openWeightsFile(id),
-      checkpoints: { get: async () => undefined, put: async () => undefined, clear: async () => undefined },
+      checkpoints: {
+        // Only what a fit reads again: features too large for memory.
+        get: async (id, key) => (key.includes('.half.') ? this.#pieces.get(`${id}|${key}`) : undefined),
+        put: async (id, key, piece) => {
+          if (key.includes('.half.')) this.#pieces.set(`${id}|${key}`, piece);
+        },
+        clear: async () => this.#pieces.clear(),
+      },
       states: {
         get: async (id) => this.#states.get(id),
         put: async (id, state) => void this.#states.set(id, state),
@@ -63,7 +75,10 @@ export class NodeHost implements BenchHost {
 
   async fit(spec: FitSpec, good: readonly BenchImage[]) {
     await this.#decode(spec, good);
-    return this.#engine.fit({ jobId: 'fit' as JobId, spec, good: good.map(toSource) }, () => undefined);
+    return this.#engine.fit(
+      { jobId: 'fit' as JobId, spec, good: good.map(toSource), defects: [] },
+      () => undefined,
+    );
   }
 
   async inspect(spec: FitSpec, images: readonly BenchImage[]) {

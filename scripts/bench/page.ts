@@ -34,7 +34,7 @@ const bench = {
   async fit(spec: FitSpec, images: readonly PageImage[]): Promise<FitSummary> {
     const good = await Promise.all(images.map(toSource));
     return client.fit(
-      { jobId: crypto.randomUUID() as JobId, spec, good },
+      { jobId: crypto.randomUUID() as JobId, spec, good, defects: [] },
       () => undefined,
       new AbortController().signal,
     );

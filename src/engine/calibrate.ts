@@ -14,8 +14,12 @@ export class GoodScores {
   readonly #pixels: number[] = [];
   readonly #stride: number;
 
-  /** @param side of a map; `images` how many there will be */
-  constructor(side: number, images: number) {
+  /** @param side of a map; `images` how many there will be; `way` how they were held out */
+  constructor(
+    side: number,
+    images: number,
+    private readonly way: Exclude<FitCalibration['heldOut'], 'none'>,
+  ) {
     this.#stride = Math.max(1, Math.ceil((images * side * side) / MOST_PIXELS));
   }
 
@@ -31,7 +35,7 @@ export class GoodScores {
     return {
       image: threshold === null ? null : calibration(this.#scores, threshold),
       pixel: pixelThreshold === null ? null : calibration(this.#pixels, pixelThreshold),
-      heldOut: this.#scores.length ? 'one at a time' : 'none',
+      heldOut: this.#scores.length ? this.way : 'none',
       scores: this.#scores,
     };
   }

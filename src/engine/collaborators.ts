@@ -1,7 +1,7 @@
 import type { BackboneId, FitId } from '../base/ids';
 import type { TensorData } from '../base/tensor';
 import type { MethodState } from '../methods/contract';
-import type { ImageSource } from '../protocol/engine-api';
+import type { DefectSource, ImageSource } from '../protocol/engine-api';
 import type { PixelSpec } from '../protocol/pixels-api';
 import type { Runtime } from '../runtime/runtime';
 import type { ByteSource } from '../weights/byte-source';
@@ -25,6 +25,8 @@ export interface Collaborators {
   openRuntime(without: ReadonlySet<'webgpu'>): Promise<Runtime>;
   /** Grey plane at side×side, 0 … 1. @throws image/… */
   loadPixels(image: ImageSource, spec: PixelSpec): Promise<Float32Array>;
+  /** The mask of a defective image at side×side, 0 or 1. @throws image/…, fit/mask */
+  loadMask(defect: DefectSource, side: number): Promise<Uint8Array>;
   /** The bytes of a backbone's weights. @throws model/missing */
   openWeights(id: BackboneId): Promise<ByteSource>;
   readonly checkpoints: CheckpointStore;

@@ -3,11 +3,12 @@ import { Engine } from './engine';
 
 /** Every method as plain data: card, form, page and table row are drawn from it. */
 export const describeMethods = (): MethodDescription[] =>
-  Object.entries(Engine.methods).map(([id, { title, about, source, options, needs }]) => ({
+  Object.entries(Engine.methods).map(([id, detector]) => ({
     id,
-    title,
-    about,
-    source,
-    options,
-    needs,
+    title: detector.title,
+    about: detector.about,
+    source: detector.source,
+    options: detector.options,
+    needs: detector.needs,
+    reconstructs: 'reconstruct' in detector,
   }));

@@ -16,7 +16,7 @@ import { describeMethods } from './describe';
 import { Engine } from './engine';
 
 /** What the worker's door hands in: its lines to other threads and to the store. */
-export interface DoorParts extends Pick<Collaborators, 'loadPixels' | 'checkpoints' | 'states'> {
+export interface DoorParts extends Pick<Collaborators, 'loadPixels' | 'loadMask' | 'checkpoints' | 'states'> {
   /** Bytes of a backbone that the user brought. */
   droppedWeights(id: BackboneId): Promise<ByteSource | undefined>;
 }

@@ -1,12 +1,13 @@
 import { AppError, toAppError } from '../base/errors';
 import type { BackboneId, FitId, JobId } from '../base/ids';
-import type { MethodState } from '../methods/contract';
-import type { Detector } from '../methods/contract';
+import type { Detector, FitSize, MethodState, StepCost } from '../methods/contract';
+import { splitGood } from '../methods/kit/held-out';
 import { completeOptions } from '../methods/options';
 import * as registry from '../methods/registry';
 import { tapShapes } from '../nn/backbones/backbone';
 import type {
   FitCalibration,
+  FitProgress,
   FitRequest,
   FitSpec,
   FitSummary,
@@ -17,6 +18,8 @@ import type {
   JobProgress,
   MemoryEstimate,
   MemoryRequest,
+  ReconstructRequest,
+  Reconstruction,
 } from '../protocol/engine-api';
 import type { Runtime } from '../runtime/runtime';
 import { quantile } from '../metrics/statistics';
@@ -26,8 +29,9 @@ import type { LoadedBackbone } from './backbones';
 import { GoodScores } from './calibrate';
 import { JobClock } from './clock';
 import type { Collaborators } from './collaborators';
-import { BATCH, EngineFitContext, INPUT_KERNEL, startFit } from './fit';
+import { BATCH, EngineFitContext, FitControl, INPUT_KERNEL, TrialContext, startFit } from './fit';
 import { FeatureExtractor, disposeTaps, stackImages } from './features';
+import { Redrawer } from './redrawer';
 import { Scorer } from './scorer';
 
 const WARM_UP = 2;
@@ -85,11 +89,37 @@ export class Engine {
     return loaded;
   }
 
-  async estimate({ method, options, backboneId, side, goodImages }: MemoryRequest): Promise<MemoryEstimate> {
+  async estimate(request: MemoryRequest): Promise<MemoryEstimate> {
+    const { method, options, backboneId, side, goodImages, defectImages } = request;
     const detector = Engine.method(method);
     const { backbone } = await this.backbone(backboneId);
-    const size = { taps: tapShapes(backbone, side, detector.needs.taps), side, goodImages };
+    const taps = tapShapes(backbone, side, detector.needs.taps);
+    const size: FitSize = { taps, side, goodImages, defectImages, backbone };
     return detector.memory(size, completeOptions(detector.options, options));
+  }
+
+  /** Runs the method's own training for a few steps on made-up features. Null for methods that take no steps. */
+  async measureTraining(request: MemoryRequest): Promise<StepCost | null> {
+    const { method, options, backboneId, side, goodImages } = request;
+    const detector = Engine.method(method);
+    const backbone = await this.backbone(backboneId);
+    const spec: FitSpec = {
+      fitId: '' as FitId,
+      method,
+      options,
+      backboneId,
+      side,
+      seed: 0,
+      white: 255,
+    };
+    if (detector.leavesOut) return null;
+    return this.#withRecovery(async (runtime) => {
+      const context = new TrialContext(runtime, backbone, detector, spec, goodImages);
+      const trial = startFit(detector, context, spec);
+      while (!context.cost && !(await trial.next()).done);
+      await trial.return({});
+      return context.cost ?? null;
+    });
   }
 
   /**
@@ -114,7 +144,7 @@ export class Engine {
     return quantile(times, 0.5)!;
   }
 
-  /** Asks a job to end at its next tick. */
+  /** Asks a job to end at its next tick; a fit that is usable by then ends with what it has. */
   cancel(jobId: JobId): void {
     this.#cancelled.add(jobId);
   }
@@ -130,18 +160,34 @@ export class Engine {
    * Fits, calibrates on the good images, stores the state.
    * @throws fit/…, image/…, model/…, cancelled
    */
-  async fit({ jobId, spec, good }: FitRequest, report: (progress: JobProgress) => void): Promise<FitSummary> {
+  async fit(
+    { jobId, spec, good, defects }: FitRequest,
+    report: (progress: JobProgress) => void,
+  ): Promise<FitSummary> {
     const start = performance.now();
     const clock = new JobClock();
-    const tick = (progress: Parameters<JobClock['tick']>[0]) => {
+    const control = new FitControl();
+    let steps: number | undefined;
+    const tick = (progress: FitProgress) => {
       report(clock.tick(progress));
-      this.#endIfCancelled(jobId);
+      if (progress.unit === 'steps') steps = progress.done;
+      if (this.#cancelled.has(jobId)) control.ending = true;
+      if (control.ending && !progress.usable && steps === undefined) this.#endIfCancelled(jobId);
     };
     try {
       const backbone = await this.backbone(spec.backboneId);
       const detector = Engine.method(spec.method);
+      const images = { good, defects };
       const { state, resumedImages } = await this.#withRecovery(async (runtime) => {
-        const context = new EngineFitContext(runtime, backbone, detector, spec, good, this.collaborators);
+        const context = new EngineFitContext(
+          runtime,
+          backbone,
+          detector,
+          spec,
+          images,
+          this.collaborators,
+          control,
+        );
         const fit = startFit(detector, context, spec);
         let step = await fit.next();
         while (!step.done) {
@@ -164,6 +210,8 @@ export class Engine {
         calibrationMs: performance.now() - start - durationMs,
         stateBytes: Object.values(state).reduce((sum, { data }) => sum + data.byteLength, 0),
         provider: (await this.runtime()).report.kind,
+        steps,
+        remarks: control.remarks,
       };
     } finally {
       this.#cancelled.delete(jobId);
@@ -176,25 +224,26 @@ export class Engine {
     spec: FitSpec,
     state: MethodState,
     good: FitRequest['good'],
-    tick: (progress: Parameters<JobClock['tick']>[0]) => void,
+    tick: (progress: FitProgress) => void,
   ): Promise<FitCalibration> {
     const detector = Engine.method(spec.method);
-    const scores = new GoodScores(spec.side, good.length);
+    const { leavesOut } = detector;
     // With one image nothing is left to hold it against.
-    if (!detector.leavesOut || good.length < 2) return scores.finish();
+    const held = leavesOut
+      ? Array.from({ length: good.length < 2 ? 0 : good.length }, (_, i) => i)
+      : [...splitGood(good.length, (stream) => new Rng(spec.seed, stream)).heldOut];
+    const scores = new GoodScores(spec.side, held.length, leavesOut ? 'one at a time' : 'a part');
+    if (!held.length) return scores.finish();
     const options = completeOptions(detector.options, spec.options);
-    const batch = Math.min(BATCH, good.length);
-    const size = { side: spec.side, batch, heldOut: true, priority: 'fit' } as const;
+    const batch = Math.min(BATCH, held.length);
+    const size = { side: spec.side, batch, heldOut: leavesOut, priority: 'fit' } as const;
     const scorer = await Scorer.open(runtime, backbone, detector, state, options, size);
-    for (let first = 0; first < good.length; first += batch) {
-      const some = good.slice(first, first + batch);
-      const images = await Promise.all(some.map((image) => this.#load(image, spec)));
-      const scored = await scorer.score(
-        images,
-        some.map((_, i) => first + i),
-      );
+    for (let first = 0; first < held.length; first += batch) {
+      const some = held.slice(first, first + batch);
+      const images = await Promise.all(some.map((index) => this.#load(good[index], spec)));
+      const scored = await scorer.score(images, some);
       scored.forEach((result) => scores.add(result));
-      tick({ phase: 'calibration', done: first + some.length, total: good.length, unit: 'images' });
+      tick({ phase: 'calibration', done: first + some.length, total: held.length, unit: 'images' });
     }
     return scores.finish();
   }
@@ -245,6 +294,20 @@ export class Engine {
     const durationMs = (performance.now() - start) / good.length;
     for (const [i, { score, map }] of scored.entries())
       await report({ imageId: good[i].image.id, score, map, side: spec.side, durationMs });
+  }
+
+  /** A fit's own picture of an image. @throws fit/option, store/missing, image/… */
+  async reconstruct({ spec, image }: ReconstructRequest): Promise<Reconstruction> {
+    const backbone = await this.backbone(spec.backboneId);
+    const detector = Engine.method(spec.method);
+    const state = await this.#state(spec.fitId);
+    const pixels = await this.#load(image, spec);
+    const options = completeOptions(detector.options, spec.options);
+    const picture = await this.#withRecovery(async (runtime) => {
+      const redrawer = await Redrawer.open(runtime, backbone, detector, state, options, spec.side);
+      return redrawer.redraw(pixels);
+    });
+    return { side: spec.side, image: pixels.slice(), picture };
   }
 
   /** The scorer of a fit and a batch size on the current runtime. */

@@ -5,7 +5,7 @@ import { GraphBuilder } from '../graph/builder';
 import type { Value } from '../graph/value';
 import type { Inputs } from '../methods/contract';
 import { normaliseGrey } from '../nn/backbones/backbone';
-import type { TapRole } from '../nn/backbones/backbone';
+import type { Backbone, TapRole } from '../nn/backbones/backbone';
 import { FrozenLayers } from '../nn/layers';
 import type { DeviceTensor } from '../runtime/device-tensor';
 import type { Program } from '../runtime/program';
@@ -22,6 +22,7 @@ export class FeatureExtractor {
 
   private constructor(
     private readonly program: Program | undefined,
+    private readonly backbone: Backbone,
     readonly roles: readonly TapRole[],
     readonly side: number,
     readonly batch: number,
@@ -39,7 +40,7 @@ export class FeatureExtractor {
     batch: number,
     priority: Priority,
   ): Promise<FeatureExtractor> {
-    if (!roles.length) return new FeatureExtractor(undefined, roles, side, batch);
+    if (!roles.length) return new FeatureExtractor(undefined, backbone, roles, side, batch);
     const graph = new GraphBuilder();
     const image = graph.input('image', [batch, 1, side, side]);
     const taps = backbone.forward(
@@ -49,7 +50,7 @@ export class FeatureExtractor {
     );
     for (const role of roles) graph.output(role, taps[backbone.levels[role]]);
     const program = await runtime.compile(graph.build(), { resident: roles, priority });
-    return new FeatureExtractor(program, roles, side, batch);
+    return new FeatureExtractor(program, backbone, roles, side, batch);
   }
 
   /** Features of a full batch. @param images [B,1,S,S] */
@@ -63,7 +64,8 @@ export class FeatureExtractor {
     const taps = Object.fromEntries(
       this.roles.map((role): [TapRole, Value] => [role, graph.input(role, this.#shapes[role]!)]),
     );
-    return { taps, image: graph.input('image', [this.batch, 1, this.side, this.side]) };
+    const image = graph.input('image', [this.batch, 1, this.side, this.side]);
+    return { taps, image, backbone: this.backbone };
   }
 }
 

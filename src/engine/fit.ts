@@ -1,8 +1,9 @@
 import { AppError } from '../base/errors';
 import { Rng } from '../base/rng';
-import { floats, floatTensor } from '../base/tensor';
+import { floats, floatTensor, sizeOf } from '../base/tensor';
 import type { TensorData } from '../base/tensor';
 import { GraphBuilder } from '../graph/builder';
+import type { Value } from '../graph/value';
 import type {
   Detector,
   EmbeddedBatch,
@@ -10,11 +11,12 @@ import type {
   FitProgress,
   Inputs,
   MethodState,
+  Portion,
+  StepCost,
 } from '../methods/contract';
-import type { Value } from '../graph/value';
 import { completeOptions } from '../methods/options';
 import { tapShapes } from '../nn/backbones/backbone';
-import type { FitSpec, ImageSource } from '../protocol/engine-api';
+import type { DefectSource, FitSpec, ImageSource } from '../protocol/engine-api';
 import type { Runtime } from '../runtime/runtime';
 import type { LoadedBackbone } from './backbones';
 import type { Collaborators } from './collaborators';
@@ -39,31 +41,64 @@ export function requireGoodImages(detector: Detector, count: number): void {
   );
 }
 
+/** The images of a fit. */
+export interface FitImages {
+  readonly good: readonly ImageSource[];
+  readonly defects: readonly DefectSource[];
+}
+
+/** What happens to a fit from outside while it runs, and what it says beside its result. */
+export class FitControl {
+  /** The user asked for the end. */
+  ending = false;
+  readonly remarks: string[] = [];
+}
+
 /** One fit's view of the world, on one runtime. A fit that starts again on another finds its checkpoint. */
 export class EngineFitContext implements FitContext {
   readonly taps: FitContext['taps'];
   readonly side: number;
-  readonly goodImages: number;
   readonly checkpoint: FitContext['checkpoint'];
+  readonly trial?: FitContext['trial'];
   /** Images whose embedding came from a checkpoint. */
   resumedImages = 0;
 
   constructor(
     private readonly runtime: Runtime,
-    private readonly backbone: LoadedBackbone,
+    private readonly loaded: LoadedBackbone,
     private readonly detector: Detector,
     private readonly spec: FitSpec,
-    private readonly good: readonly ImageSource[],
+    private readonly images: FitImages,
     private readonly collaborators: Collaborators,
+    private readonly control = new FitControl(),
   ) {
     this.side = spec.side;
-    this.goodImages = good.length;
-    this.taps = tapShapes(backbone.backbone, spec.side, detector.needs.taps);
+    this.taps = tapShapes(loaded.backbone, spec.side, detector.needs.taps);
     const { checkpoints } = collaborators;
     this.checkpoint = {
       get: (key) => checkpoints.get(spec.fitId, key),
       put: (key, piece) => checkpoints.put(spec.fitId, key, piece),
     };
+  }
+
+  get goodImages(): number {
+    return this.images.good.length;
+  }
+
+  get defectImages(): number {
+    return this.detector.needs.defects === 'none' ? 0 : this.images.defects.length;
+  }
+
+  get backbone(): FitContext['backbone'] {
+    return this.loaded.backbone;
+  }
+
+  get ending(): boolean {
+    return this.control.ending;
+  }
+
+  remark(text: string): void {
+    if (!this.control.remarks.includes(text)) this.control.remarks.push(text);
   }
 
   rng(stream: string): Rng {
@@ -74,19 +109,31 @@ export class EngineFitContext implements FitContext {
 
   upload: FitContext['upload'] = (tensor) => this.runtime.upload(tensor);
 
-  async *embed(key: string, build: (inputs: Inputs) => Value): AsyncGenerator<EmbeddedBatch> {
-    const batch = Math.min(BATCH, this.good.length);
+  read: FitContext['read'] = (tensor) => this.runtime.read(tensor);
+
+  defectMask(index: number): Promise<Uint8Array> {
+    return this.collaborators.loadMask(this.images.defects[index], this.side);
+  }
+
+  async *embed(
+    key: string,
+    build: (inputs: Inputs) => Value,
+    of: Portion = 'good',
+  ): AsyncGenerator<EmbeddedBatch> {
+    const all = of === 'good' ? this.images.good : this.images.defects.map(({ image }) => image);
+    const batch = Math.min(BATCH, all.length);
+    if (!batch) return;
     const embedder = await this.#embedder(batch, build);
-    let next = this.#pixels(0, batch);
-    for (let first = 0; first < this.good.length; first += batch) {
-      const count = Math.min(batch, this.good.length - first);
-      const kept = await this.checkpoint.get(`${key}.${first}`);
+    let next = this.#pixels(all, 0, batch);
+    for (let first = 0; first < all.length; first += batch) {
+      const count = Math.min(batch, all.length - first);
+      const kept = await this.checkpoint.get(`${key}.${of}.${first}`);
       const images = await next;
       // The next batch is decoded while this one is computed.
-      next = this.#pixels(first + batch, batch);
+      next = this.#pixels(all, first + batch, batch);
       const values = kept ?? (await embedder(images, count));
       if (kept) this.resumedImages += count;
-      else await this.checkpoint.put(`${key}.${first}`, values);
+      else await this.checkpoint.put(`${key}.${of}.${first}`, values);
       yield { first, count, values };
     }
   }
@@ -97,7 +144,7 @@ export class EngineFitContext implements FitContext {
   ): Promise<(images: Float32Array[], count: number) => Promise<TensorData>> {
     const extractor = await FeatureExtractor.open(
       this.runtime,
-      this.backbone,
+      this.loaded,
       this.detector.needs.taps,
       this.side,
       batch,
@@ -117,11 +164,11 @@ export class EngineFitContext implements FitContext {
     };
   }
 
-  #pixels(first: number, count: number): Promise<Float32Array[]> {
+  #pixels(all: readonly ImageSource[], first: number, count: number): Promise<Float32Array[]> {
     const { side, white } = this.spec;
-    const images = this.good.slice(first, first + count);
+    const some = all.slice(first, first + count);
     const loading = Promise.all(
-      images.map((image) => this.collaborators.loadPixels(image, { side, white, kernel: INPUT_KERNEL })),
+      some.map((image) => this.collaborators.loadPixels(image, { side, white, kernel: INPUT_KERNEL })),
     );
     // Awaited when its turn comes; a failure before that is not an unhandled one.
     loading.catch(() => undefined);
@@ -138,4 +185,50 @@ export function startFit(
   const options = completeOptions(detector.options, spec.options);
   requireGoodImages(detector, context.goodImages);
   return detector.fit(context, options);
+}
+
+/** Good images of a trial: enough to fill a batch, few enough to be made up at once. */
+const TRIAL_IMAGES = 40;
+
+/**
+ * A fit's world for measuring what a step of training costs here: features of the right shapes made up of random
+ * numbers, nothing loaded and nothing kept.
+ */
+export class TrialContext extends EngineFitContext {
+  cost: StepCost | undefined;
+  override readonly trial = { report: (cost: StepCost) => void (this.cost = cost) };
+  override readonly checkpoint: FitContext['checkpoint'] = {
+    get: async () => undefined,
+    put: async () => undefined,
+  };
+
+  constructor(
+    runtime: Runtime,
+    loaded: LoadedBackbone,
+    detector: Detector,
+    spec: FitSpec,
+    goodImages: number,
+  ) {
+    const nothing: ImageSource = { id: '' as ImageSource['id'], name: '', blob: new Blob() };
+    const good = new Array<ImageSource>(Math.min(goodImages, TRIAL_IMAGES)).fill(nothing);
+    super(runtime, loaded, detector, spec, { good, defects: [] }, {} as Collaborators);
+  }
+
+  override async *embed(_key: string, build: (inputs: Inputs) => Value): AsyncGenerator<EmbeddedBatch> {
+    const graph = new GraphBuilder();
+    const taps = Object.entries(this.taps).map(([role, shape]) => [
+      role,
+      graph.placeholder('float32', [1, ...shape]),
+    ]);
+    const image = graph.placeholder('float32', [1, 1, this.side, this.side]);
+    const { shape } = build({
+      taps: Object.fromEntries(taps) as Inputs['taps'],
+      image,
+      backbone: this.backbone,
+    });
+    const rng = this.rng('trial');
+    const data = Float32Array.from({ length: sizeOf(shape) }, () => rng.bell());
+    for (let first = 0; first < this.goodImages; first++)
+      yield { first, count: 1, values: floatTensor([1, ...shape.slice(1)], data) };
+  }
 }

@@ -2,7 +2,7 @@ import { floatTensor, floats } from '../base/tensor';
 import type { TensorData } from '../base/tensor';
 import { GraphBuilder } from '../graph/builder';
 import type { Value } from '../graph/value';
-import type { Detector, MethodState } from '../methods/contract';
+import type { Detector, MethodState, StateValues } from '../methods/contract';
 import type { Options } from '../methods/options';
 import type { Program } from '../runtime/program';
 import type { Priority } from '../runtime/queue';
@@ -15,6 +15,15 @@ export interface ScoredImage {
   /** [side·side] */
   readonly map: Float32Array;
 }
+
+/** A fit's state inside a graph, as frozen weights. */
+export const stateValues = (graph: GraphBuilder, state: MethodState): StateValues =>
+  Object.fromEntries(
+    Object.entries(state).map(([name, tensor]): [string, Value] => [
+      name,
+      graph.weight(`state.${name}`, tensor),
+    ]),
+  );
 
 /** A fit at work: backbone program, then score program; only map and score are read back. */
 export class Scorer {
@@ -45,16 +54,10 @@ export class Scorer {
     );
     const graph = new GraphBuilder();
     const inputs = extractor.inputsOf(graph);
-    const values = Object.fromEntries(
-      Object.entries(state).map(([name, tensor]): [string, Value] => [
-        name,
-        graph.weight(`state.${name}`, tensor),
-      ]),
-    );
     const scored = detector.score(
       graph,
       heldOut ? { ...inputs, heldOut: graph.input('heldOut', [batch]) } : inputs,
-      values,
+      stateValues(graph, state),
       options,
     );
     graph.output('map', scored.map);

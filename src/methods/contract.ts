@@ -2,10 +2,10 @@ import type { Rng } from '../base/rng';
 import type { Shape, TensorData } from '../base/tensor';
 import type { Graph, GraphBuilder } from '../graph/builder';
 import type { Value } from '../graph/value';
-import type { TapRole } from '../nn/backbones/backbone';
+import type { Backbone, TapRole } from '../nn/backbones/backbone';
 import type { DeviceTensor } from '../runtime/device-tensor';
 import type { Feeds, RunResult } from '../runtime/program';
-import type { Options, OptionSpecs } from './options';
+import type { OptionSpecs, OptionValue, Options } from './options';
 
 /** What a method has learnt: plain arrays, cloneable, storable, hashable, exportable. */
 export type MethodState = Readonly<Record<string, TensorData>>;
@@ -38,6 +38,8 @@ export interface Needs {
   readonly taps: readonly TapRole[];
   readonly leastGoodImages: number;
   readonly defects: 'none' | 'optional' | 'required';
+  /** Optional defects are taken when this option has this value. */
+  readonly defectsWhen?: readonly [option: string, value: OptionValue];
 }
 
 /** What a score graph is fed with. */
@@ -46,6 +48,8 @@ export interface Inputs {
   readonly taps: Readonly<Partial<Record<TapRole, Value>>>;
   /** The images themselves, grey, 0 … 1, [B,1,S,S]. */
   readonly image: Value;
+  /** The network that gave the features: students and decoders mirror its description. */
+  readonly backbone: Backbone;
   /**
    * Only while calibrating: [B] float32, which of the fitted good images each one is. A method that `leavesOut`
    * then scores it as if it had not been fitted on it.
@@ -64,6 +68,9 @@ export interface FitSize {
   readonly taps: Readonly<Partial<Record<TapRole, Shape>>>;
   readonly side: number;
   readonly goodImages: number;
+  /** Defective images with masks that may be fitted on; 0 for methods that take none. */
+  readonly defectImages: number;
+  readonly backbone: Backbone;
 }
 
 /** Bytes a fit needs at its peak beside the backbone, and what the fit keeps. */
@@ -79,7 +86,23 @@ export interface FitProgress {
   readonly total: number;
   /** What is counted. */
   readonly unit: 'images' | 'picks' | 'positions' | 'steps';
+  /** Of the last step that was looked at. */
   readonly loss?: number;
+  /** Of good images that are not trained on, when it was just measured. */
+  readonly heldOutLoss?: number;
+  /** The fit may end here with what it has: a cancel then keeps that instead of throwing the work away. */
+  readonly usable?: boolean;
+}
+
+/** What a step of training costs on this device: measured, not promised. */
+export interface StepCost {
+  /** One step: forward, backward, update. */
+  readonly stepMs: number;
+  /** The forward pass of the same graph on the same batch. */
+  readonly forwardMs: number;
+  /** Milliseconds one iteration takes, all its steps together. */
+  readonly iterationMs: number;
+  readonly iterations: number;
 }
 
 /** One batch of embedded good images: `values` is [count, ...] of images first, first+1, … */
@@ -100,18 +123,30 @@ export interface Checkpoint {
   put(key: string, piece: TensorData): Promise<void>;
 }
 
+/** Which images of a fit. */
+export type Portion = 'good' | 'defects';
+
 /** All that a fit may ask of the world. */
 export interface FitContext extends FitSize {
   rng(stream: string): Rng;
   /**
-   * The good images in their order, through the backbone and `build`, read back batch by batch. Batches are
-   * checkpointed under `key`: a resumed fit doesn't compute them again.
+   * The good images in their order, or the defective ones, through the backbone and `build`, read back batch by
+   * batch. Batches are checkpointed under `key`: a resumed fit doesn't compute them again.
    * @param build from features [B,C,h,w] to any value whose first axis is B
    */
-  embed(key: string, build: (inputs: Inputs) => Value): AsyncGenerator<EmbeddedBatch>;
+  embed(key: string, build: (inputs: Inputs) => Value, of?: Portion): AsyncGenerator<EmbeddedBatch>;
+  /** Mask of a defective image at side×side, 0 or 1. @throws fit/mask */
+  defectMask(index: number): Promise<Uint8Array>;
   compile(graph: Graph, resident?: readonly string[]): Promise<FitProgram>;
   upload(tensor: TensorData): DeviceTensor;
+  read(tensor: DeviceTensor): Promise<TensorData>;
   readonly checkpoint: Checkpoint;
+  /** True once the user asked for the end: a fit that is usable ends at its next step and returns what it has. */
+  readonly ending: boolean;
+  /** States a fact about this fit beside its result: the form that ran, why it ended early. */
+  remark(text: string): void;
+  /** Set when only the cost of a step is wanted: training reports it and ends. */
+  readonly trial?: { report(cost: StepCost): void };
 }
 
 /** An anomaly detector: a description. It never sees a session, a worker, the DOM or the database. */
@@ -121,9 +156,14 @@ export interface Detector<O extends Options = Options> {
   readonly about: About;
   readonly options: OptionSpecs<O>;
   readonly needs: Needs;
-  /** True when `score` honours `heldOut`: calibration then leaves out one image at a time without a second fit. */
+  /**
+   * True when `score` honours `heldOut`: calibration then leaves out one image at a time without a second fit. The
+   * others set good images aside (`kit/held-out`) and don't train on them.
+   */
   readonly leavesOut: boolean;
   memory(size: FitSize, options: O): MemoryEstimate;
   fit(context: FitContext, options: O): AsyncGenerator<FitProgress, MethodState>;
   score(graph: GraphBuilder, inputs: Inputs, state: StateValues, options: O): Scored;
+  /** For methods that redraw an image as if it were good: their picture of it, 0 … 1, [B,1,S,S]. */
+  reconstruct?(graph: GraphBuilder, inputs: Inputs, state: StateValues, options: O): Value;
 }

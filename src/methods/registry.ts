@@ -1,3 +1,4 @@
 /** Every method of the app. A new one is a file of its own and one line here. */
 export { patchcore } from './detectors/patchcore';
 export { padim } from './detectors/padim';
+export { stfpm } from './detectors/stfpm';

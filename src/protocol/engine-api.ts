@@ -1,11 +1,21 @@
 import type { BackboneId, FitId, ImageId, JobId } from '../base/ids';
 import type { Calibration } from '../metrics/threshold';
-import type { About, Citation, FitProgress, MemoryEstimate, Needs } from '../methods/contract';
+import type { About, Citation, FitProgress, MemoryEstimate, Needs, StepCost } from '../methods/contract';
 import type { OptionSpec, Options } from '../methods/options';
 import type { ProviderReport } from '../runtime/ort';
 import type { Outcome } from './outcome';
 
-export type { About, Citation, FitProgress, MemoryEstimate, Needs, OptionSpec, Options, ProviderReport };
+export type {
+  About,
+  Citation,
+  FitProgress,
+  MemoryEstimate,
+  Needs,
+  OptionSpec,
+  Options,
+  ProviderReport,
+  StepCost,
+};
 
 /** A method as the app shows it: drawn from its own description. */
 export interface MethodDescription {
@@ -15,6 +25,8 @@ export interface MethodDescription {
   readonly source: Citation;
   readonly options: Readonly<Record<string, OptionSpec>>;
   readonly needs: Needs;
+  /** Whether it can show its own picture of an image. */
+  readonly reconstructs: boolean;
 }
 
 /** A backbone's weights that the engine can open. */
@@ -31,6 +43,12 @@ export interface ImageSource {
   readonly id: ImageId;
   readonly name: string;
   readonly blob: Blob;
+}
+
+/** A defective image with the mask that says where. */
+export interface DefectSource {
+  readonly image: ImageSource;
+  readonly mask: Blob;
 }
 
 /** What, with its images, determines a fit. */
@@ -51,7 +69,7 @@ export interface FitCalibration {
   readonly image: Calibration | null;
   readonly pixel: Calibration | null;
   /** How the good scores were come by: for the page that explains the threshold. */
-  readonly heldOut: 'one at a time' | 'none';
+  readonly heldOut: 'one at a time' | 'a part' | 'none';
   readonly scores: readonly number[];
 }
 
@@ -59,6 +77,8 @@ export interface FitRequest {
   readonly jobId: JobId;
   readonly spec: FitSpec;
   readonly good: readonly ImageSource[];
+  /** Taken by methods that learn from defects too. */
+  readonly defects: readonly DefectSource[];
 }
 
 export interface FitSummary {
@@ -69,6 +89,10 @@ export interface FitSummary {
   readonly provider: ProviderReport['kind'];
   /** Good images whose work was found in a checkpoint. */
   readonly resumedImages: number;
+  /** Steps of gradient descent; undefined for methods that take none. */
+  readonly steps: number | undefined;
+  /** Facts about this fit: which form ran, why it ended early. */
+  readonly remarks: readonly string[];
 }
 
 /** A tick of a job with its clock. */
@@ -112,6 +136,20 @@ export interface MemoryRequest {
   readonly backboneId: BackboneId;
   readonly side: number;
   readonly goodImages: number;
+  readonly defectImages: number;
+}
+
+/** One image, redrawn by a fit's method as if it were good. */
+export interface ReconstructRequest {
+  readonly spec: FitSpec;
+  readonly image: ImageSource;
+}
+
+/** Both pictures at side×side, 0 … 1. */
+export interface Reconstruction {
+  readonly side: number;
+  readonly image: Float32Array<ArrayBuffer>;
+  readonly picture: Float32Array<ArrayBuffer>;
 }
 
 /** The name under which the engine worker holds a lock as long as it lives: the page learns of its end by getting it. */
@@ -129,11 +167,16 @@ export interface EngineApi {
   estimate(request: MemoryRequest): Promise<Outcome<MemoryEstimate>>;
   /** Milliseconds an image takes through the bare backbone with a method's layers, measured on this device. */
   measureBackbone(method: string, backboneId: BackboneId, side: number): Promise<Outcome<number>>;
+  /** What a step of training costs on this device, measured on made-up features; null for methods without steps. */
+  measureTraining(request: MemoryRequest): Promise<Outcome<StepCost | null>>;
   fit(request: FitRequest, report: (progress: JobProgress) => void): Promise<Outcome<FitSummary>>;
   inspect(
     request: InspectRequest,
     report: (result: Inspection | InspectionFailure) => void | Promise<void>,
   ): Promise<Outcome<void>>;
+  /** @throws fit/option when the method has no picture of its own */
+  reconstruct(request: ReconstructRequest): Promise<Outcome<Reconstruction>>;
+  /** Asks a job to end; a fit that is usable by then ends with what it has. */
   cancel(jobId: JobId): Promise<void>;
   /** Forgets a fit's cached programs and state. */
   forget(fitId: FitId): Promise<void>;

@@ -13,6 +13,7 @@ import type {
   StateValues,
 } from '../../src/methods/contract';
 import type { Options } from '../../src/methods/options';
+import { efficientNetLite0 } from '../../src/nn/backbones/efficientnet';
 import type { TapRole } from '../../src/nn/backbones/backbone';
 import type { Runtime } from '../../src/runtime/runtime';
 
@@ -35,6 +36,7 @@ function inputsFor(graph: GraphBuilder, taps: Taps, side: number): Inputs {
   return {
     taps: Object.fromEntries(values) as Inputs['taps'],
     image: graph.input('image', [countOf(taps), 1, side, side]),
+    backbone: efficientNetLite0,
   };
 }
 
@@ -46,7 +48,14 @@ const feedsFor = (taps: Taps, side: number): Record<string, TensorData> => ({
 export function contextOf(
   runtime: Runtime,
   taps: Taps,
-  options: { side: number; seed?: number; batch?: number; rng?: (stream: string) => Rng },
+  options: {
+    side: number;
+    seed?: number;
+    batch?: number;
+    rng?: (stream: string) => Rng;
+    /** What else this fit's world is: a checkpoint store, an end that was asked for. */
+    world?: Partial<FitContext>;
+  },
 ): FitContext {
   const { side, seed = 0, batch = 4 } = options;
   const images = countOf(taps);
@@ -54,6 +63,8 @@ export function contextOf(
     taps: Object.fromEntries(Object.entries(taps).map(([role, tap]) => [role, tap.shape.slice(1)])),
     side,
     goodImages: images,
+    defectImages: 0,
+    backbone: efficientNetLite0,
     rng: options.rng ?? ((stream) => new Rng(seed, stream)),
     async *embed(_key, build): AsyncGenerator<EmbeddedBatch> {
       for (let first = 0; first < images; first += batch) {
@@ -67,7 +78,12 @@ export function contextOf(
     },
     compile: (graph, resident) => runtime.compile(graph, { resident }),
     upload: (tensor) => runtime.upload(tensor),
+    read: (tensor) => runtime.read(tensor),
     checkpoint: { get: async () => undefined, put: async () => undefined },
+    defectMask: () => Promise.reject(new Error('there is no mask')),
+    ending: false,
+    remark: () => undefined,
+    ...options.world,
   };
 }
 

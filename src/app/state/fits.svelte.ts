@@ -115,6 +115,7 @@ export class Fits {
             jobId: crypto.randomUUID() as JobId,
             spec: fit.spec,
             good: good.map(({ imageId, name, image }) => ({ id: imageId, name, blob: image.blob })),
+            defects: [],
           },
           (progress) => (job.progress = progress),
           job.signal,

@@ -1,0 +1,265 @@
+import { AppError } from '../../base/errors';
+import { floatTensor, floats } from '../../base/tensor';
+import type { DeviceTensor } from '../../runtime/device-tensor';
+import type { Feeds } from '../../runtime/program';
+import type { FitContext, FitProgress, MethodState } from '../contract';
+import { Trainer } from './trainer';
+import type { NetVectors } from './trainer';
+import type { StepSpec } from './training-graph';
+
+/** How a method is trained. */
+export interface GradientFit {
+  /** Under which unfinished work is kept; a fit with two trainings needs two names. */
+  readonly key: string;
+  readonly steps: Readonly<Record<string, StepSpec>>;
+  /** Steps of one iteration, in order, repeats allowed; every step once when left out. */
+  readonly cycle?: readonly string[];
+  readonly iterations: number;
+  /** Learning rate of a network in an iteration, counted from 0. */
+  rate(net: string, iteration: number): number;
+  /**
+   * What a step is fed with.
+   * @param turn place in the cycle
+   * @param carried what earlier steps of this iteration left on the device
+   */
+  feeds(
+    step: string,
+    iteration: number,
+    turn: number,
+    carried: Readonly<Record<string, DeviceTensor>>,
+  ): Promise<Feeds> | Feeds;
+  /** Measures good images that are not trained on, keeps the best networks, and ends when they stop getting better. */
+  readonly heldOut?: {
+    readonly step: string;
+    /** Iterations between two looks. */
+    readonly every: number;
+    /** Looks without a new best after which training ends. */
+    readonly patience: number;
+    /** The same batches every time. */
+    feeds(): Promise<readonly Feeds[]>;
+  };
+  /** Networks that start from what another training left. */
+  readonly start?: MethodState;
+  /** How often unfinished work is kept. */
+  readonly checkpointMs?: number;
+  /** What the numbers going to infinity usually comes from, for the message. */
+  readonly divergence?: string;
+}
+
+/** Losses are read back this often: each reading waits for the device. */
+const READ_EVERY = 5;
+const CHECKPOINT_MS = 15_000;
+const TRIAL_ITERATIONS = 3;
+
+/** Where a training stands. */
+interface Standing {
+  iteration: number;
+  best: { loss: number; iteration: number; vectors: NetVectors } | undefined;
+  /** The last vectors that gave a finite loss. */
+  safe: NetVectors;
+}
+
+/**
+ * Trains networks by gradient descent: one run of a graph a step, vectors resident on the device, unfinished work kept
+ * in checkpoints, the best networks by held-out loss returned.
+ * @returns named tensors `${network}.${tensor}`, parameters and running statistics
+ * @throws fit/diverged when no finite loss was ever seen
+ */
+export async function* fitByGradient(
+  context: FitContext,
+  fit: GradientFit,
+): AsyncGenerator<FitProgress, MethodState> {
+  const trainer = new Trainer(context, fit.steps, fit.start);
+  try {
+    if (context.trial) {
+      yield* measure(context, trainer, fit);
+      return {};
+    }
+    const standing: Standing = { iteration: 0, best: undefined, safe: await trainer.vectors() };
+    await resume(context, trainer, fit, standing);
+    yield* train(context, trainer, fit, standing);
+    return trainer.tensors(standing.best?.vectors ?? standing.safe);
+  } finally {
+    trainer.dispose();
+  }
+}
+
+async function* train(
+  context: FitContext,
+  trainer: Trainer,
+  fit: GradientFit,
+  standing: Standing,
+): AsyncGenerator<FitProgress, void> {
+  let saved = performance.now();
+  let usable = standing.iteration > 0;
+  while (standing.iteration < fit.iterations) {
+    const last = standing.iteration + 1 === fit.iterations;
+    const look = fit.heldOut && (last || (standing.iteration + 1) % fit.heldOut.every === 0);
+    const read = look || last || standing.iteration % READ_EVERY === 0;
+    const loss = await iterate(trainer, fit, standing.iteration, read);
+    if (loss !== undefined && !Number.isFinite(loss)) return diverged(context, fit, standing, usable);
+    standing.iteration++;
+    let heldOutLoss: number | undefined;
+    if (look) {
+      heldOutLoss = await heldOut(trainer, fit);
+      if (!Number.isFinite(heldOutLoss)) return diverged(context, fit, standing, usable);
+      if (!(heldOutLoss >= (standing.best?.loss ?? Infinity)))
+        standing.best = {
+          loss: heldOutLoss,
+          iteration: standing.iteration,
+          vectors: await trainer.vectors(),
+        };
+    }
+    usable ||= read;
+    const { iteration, best } = standing;
+    yield {
+      phase: 'training',
+      done: iteration,
+      total: fit.iterations,
+      unit: 'steps',
+      loss,
+      heldOutLoss,
+      usable,
+    };
+    const patient =
+      !fit.heldOut || !best || iteration - best.iteration < fit.heldOut.patience * fit.heldOut.every;
+    if (context.ending)
+      context.remark(`Ended by hand after ${iteration} of ${fit.iterations} steps; ${kept(standing)}.`);
+    if (context.ending || !patient) break;
+    if (performance.now() - saved >= (fit.checkpointMs ?? CHECKPOINT_MS)) {
+      if (!best) standing.safe = await trainer.vectors();
+      await save(context, trainer, fit, standing);
+      saved = performance.now();
+    }
+  }
+  if (!standing.best) standing.safe = await trainer.vectors();
+}
+
+const kept = ({ best, iteration }: Standing): string =>
+  best ? `kept is step ${best.iteration}, the best on held-out good images` : `kept is step ${iteration}`;
+
+/** One iteration: every step of the cycle. @returns the first step's loss when it is read */
+async function iterate(
+  trainer: Trainer,
+  fit: GradientFit,
+  iteration: number,
+  read: boolean,
+): Promise<number | undefined> {
+  const cycle = fit.cycle ?? Object.keys(fit.steps);
+  const carried: Record<string, DeviceTensor> = {};
+  let loss: number | undefined;
+  try {
+    for (const [turn, step] of cycle.entries()) {
+      const feeds = await fit.feeds(step, iteration, turn, carried);
+      const run = await trainer.step(step, feeds, (net) => fit.rate(net, iteration));
+      for (const [name, tensor] of Object.entries(run.carried)) {
+        carried[name]?.dispose();
+        carried[name] = tensor;
+      }
+      if (read) {
+        const [value] = await trainer.read(run.report);
+        // Any step of the cycle may be the one that leaves the numbers.
+        if (turn === 0 || !Number.isFinite(value))
+          loss = loss !== undefined && !Number.isFinite(loss) ? loss : value;
+      }
+      run.report.dispose();
+    }
+    return loss;
+  } finally {
+    for (const tensor of Object.values(carried)) tensor.dispose();
+  }
+}
+
+async function heldOut(trainer: Trainer, { heldOut }: GradientFit): Promise<number> {
+  const batches = await heldOut!.feeds();
+  let sum = 0;
+  for (const feeds of batches) sum += await trainer.loss(heldOut!.step, feeds, 'evaluate');
+  return sum / batches.length;
+}
+
+function diverged(context: FitContext, fit: GradientFit, standing: Standing, usable: boolean): void {
+  const cause = fit.divergence ?? 'the learning rate is too high for these images';
+  const fact = `the loss stopped being a finite number at step ${standing.iteration + 1} of ${fit.iterations}`;
+  const hint = `Likely ${cause}.`;
+  if (!usable) throw new AppError('fit/diverged', fact, { hint });
+  context.remark(`${fact[0].toUpperCase()}${fact.slice(1)}; kept is the last good state. ${hint}`);
+}
+
+const checkpointKey = (fit: GradientFit): string => `training.${fit.key}`;
+
+/** [iteration, best loss, best iteration, bestful?], everything packed, then the best or last good vectors. */
+async function save(
+  context: FitContext,
+  trainer: Trainer,
+  fit: GradientFit,
+  standing: Standing,
+): Promise<void> {
+  const { best, iteration } = standing;
+  const packed = await trainer.pack();
+  const vectors = Object.values(best?.vectors ?? standing.safe);
+  const parts = [
+    Float32Array.of(iteration, best?.loss ?? 0, best?.iteration ?? 0, best ? 1 : 0, packed.length),
+    packed,
+    ...vectors.flatMap(({ parameters, statistics }) => [parameters, statistics]),
+  ];
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  await context.checkpoint.put(checkpointKey(fit), floatTensor([all.length], all));
+}
+
+async function resume(
+  context: FitContext,
+  trainer: Trainer,
+  fit: GradientFit,
+  standing: Standing,
+): Promise<void> {
+  const piece = await context.checkpoint.get(checkpointKey(fit));
+  if (!piece) return;
+  const all = floats(piece);
+  const [iteration, loss, bestIteration, hasBest, length] = all;
+  let at = 5;
+  trainer.unpack(all.slice(at, (at += length)));
+  const vectors: Record<string, { parameters: Float32Array; statistics: Float32Array }> = {};
+  for (const [net, { parameters, statistics }] of Object.entries(trainer.layouts))
+    vectors[net] = {
+      parameters: all.slice(at, (at += parameters.size)),
+      statistics: all.slice(at, (at += statistics.size)),
+    };
+  standing.iteration = iteration;
+  if (hasBest) standing.best = { loss, iteration: bestIteration, vectors };
+  else standing.safe = vectors;
+}
+
+/** Times a few iterations, and the forward pass of the first step, after a warm-up. */
+async function* measure(
+  context: FitContext,
+  trainer: Trainer,
+  fit: GradientFit,
+): AsyncGenerator<FitProgress, void> {
+  const [first] = fit.cycle ?? Object.keys(fit.steps);
+  const feeds = await fit.feeds(first, 0, 0, {});
+  const timed = async (work: () => Promise<unknown>): Promise<number> => {
+    await work();
+    const times: number[] = [];
+    for (let i = 0; i < TRIAL_ITERATIONS; i++) {
+      const start = performance.now();
+      await work();
+      times.push(performance.now() - start);
+    }
+    return times.sort((a, b) => a - b)[TRIAL_ITERATIONS >> 1];
+  };
+  const forwardMs = await timed(() => trainer.loss(first, feeds, 'forward'));
+  const stepMs = await timed(async () => {
+    const run = await trainer.step(first, feeds, (net) => fit.rate(net, 0));
+    await trainer.read(run.report);
+    for (const tensor of [run.report, ...Object.values(run.carried)]) tensor.dispose();
+  });
+  let iteration = 0;
+  const iterationMs = await timed(() => iterate(trainer, fit, iteration++, true));
+  context.trial!.report({ forwardMs, stepMs, iterationMs, iterations: fit.iterations });
+  yield { phase: 'measuring', done: 1, total: 1, unit: 'steps' };
+}

@@ -1,0 +1,43 @@
+import type { Rng } from '../../base/rng';
+
+/**
+ * Batches of a training set: every image once in each round, in an order drawn anew for the round; what doesn't fill a
+ * batch is left for another round. Batch `iteration` depends on nothing but the seed, so that a resumed fit goes on
+ * with the batches it would have had.
+ */
+export class BatchSampler {
+  #round = -1;
+  #order = new Int32Array();
+  readonly batch: number;
+
+  /** @param rngOf the fit's named streams */
+  constructor(
+    private readonly items: Int32Array,
+    wanted: number,
+    private readonly rngOf: (stream: string) => Rng,
+    private readonly stream = 'order',
+  ) {
+    this.batch = Math.min(wanted, items.length);
+  }
+
+  /** Items of one batch. */
+  at(iteration: number): Int32Array {
+    const perRound = Math.floor(this.items.length / this.batch);
+    const round = Math.floor(iteration / perRound);
+    if (round !== this.#round) {
+      this.#round = round;
+      this.#order = this.rngOf(`${this.stream}.${round}`)
+        .permutation(this.items.length)
+        .map((i) => this.items[i]);
+    }
+    const first = (iteration % perRound) * this.batch;
+    return this.#order.slice(first, first + this.batch);
+  }
+}
+
+/** All items in batches of one size; the last one is filled up from the start. */
+export function batchesOf(items: Int32Array, batch: number): Int32Array[] {
+  return Array.from({ length: Math.ceil(items.length / batch) }, (_, b) =>
+    Int32Array.from({ length: batch }, (_, i) => items[(b * batch + i) % items.length]),
+  );
+}
