@@ -40,16 +40,22 @@ export class Program {
     const raw = await this.runtime.exclusive(options.priority ?? 'fit', () => this.session.run(ortFeeds));
     const resident: Record<string, DeviceTensor> = {};
     const values: Record<string, TensorData> = {};
-    for (const [name, { dtype, shape }] of this.graph.outputs) {
-      assert(
-        sameShape(raw[name].dims, shape),
-        `output "${name}" came as [${raw[name].dims.join()}], not [${shape.join()}]`,
-      );
+    for (const [name, { dtype, shape }] of this.graph.outputs)
       if (this.residentNames.has(name)) resident[name] = this.runtime.wrap(raw[name], dtype, shape);
       else values[name] = { dtype, shape, data: raw[name].data as TypedArray };
+    try {
+      for (const [name, { shape }] of this.graph.outputs)
+        assert(
+          sameShape(raw[name].dims, shape),
+          `output "${name}" came as [${raw[name].dims.join()}], not [${shape.join()}]`,
+        );
+      if (options.finite ?? true)
+        for (const [name, value] of Object.entries(values)) requireFinite(name, value);
+    } catch (error) {
+      // Nobody else gets them to dispose.
+      for (const tensor of Object.values(resident)) tensor.dispose();
+      throw error;
     }
-    if (options.finite ?? true)
-      for (const [name, value] of Object.entries(values)) requireFinite(name, value);
     return { resident, values };
   }
 
