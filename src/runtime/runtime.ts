@@ -6,6 +6,7 @@ import { encode } from '../graph/encode';
 import { hashGraph } from '../graph/print';
 import { verify } from '../graph/verify';
 import { DeviceTensor } from './device-tensor';
+import { bufferOf, bufferSize, readBuffer } from './gpu-buffer';
 import { Ledger } from './ledger';
 import type { Backend, OrtSession, OrtTensor, ProviderReport, SessionOptions } from './ort';
 import { Program } from './program';
@@ -16,8 +17,6 @@ import type { Priority } from './queue';
 const SHARED_WEIGHT_BYTES = 16 * 1024;
 /** Protocol buffers end at 2 GiB; weights beyond this go beside the model. */
 const EXTERNAL_FROM_BYTES = 1 << 20;
-/** GPU buffers bound by ONNX Runtime have sizes in multiples of this. */
-const BUFFER_ALIGNMENT = 16;
 
 export interface CompileOptions {
   /** Outputs that stay on the device as `DeviceTensor`s; the others are read back. */
@@ -105,7 +104,7 @@ export class Runtime {
     if (!gpu) return this.wrap(toOrt(ort.Tensor, tensor), tensor.dtype, tensor.shape);
     assert(tensor.dtype === 'float32' || tensor.dtype === 'int32', `${tensor.dtype} stays off the GPU`);
     const bytes = bytesOf(tensor.data);
-    const size = Math.max(Math.ceil(bytes.byteLength / BUFFER_ALIGNMENT), 1) * BUFFER_ALIGNMENT;
+    const size = bufferSize(bytes.byteLength);
     if (size > this.report.maxTensorBytes)
       throw new AppError(
         'gpu/memory',
@@ -114,18 +113,21 @@ export class Runtime {
           hint: 'Lower the number of images, the coreset share or the image size.',
         },
       );
-    const usage = GPU_STORAGE | GPU_COPY_SRC | GPU_COPY_DST;
-    const buffer = gpu.device.createBuffer({ size, usage, mappedAtCreation: true });
-    new Uint8Array(buffer.getMappedRange()).set(bytes);
-    buffer.unmap();
+    const buffer = bufferOf(gpu.device, bytes);
     const handle = ort.Tensor.fromGpuBuffer(buffer, { dataType: tensor.dtype, dims: [...tensor.shape] });
     return new DeviceTensor(handle, tensor.dtype, tensor.shape, this.ledger, () => buffer.destroy());
   }
 
-  /** Reads a device tensor back. @throws gpu/lost */
+  /** The values of a device tensor, which stays where it is. @throws gpu/lost */
   async read(tensor: DeviceTensor, priority: Priority = 'fit'): Promise<TensorData> {
-    const data = await this.exclusive(priority, () => tensor.ort.getData());
-    return { dtype: tensor.dtype, shape: tensor.shape, data: data as TypedArray };
+    const { dtype, shape } = tensor;
+    return this.exclusive(priority, async () => {
+      const { ort } = tensor;
+      // Empty results are on the CPU wherever they were wished to be.
+      if (ort.location === 'gpu-buffer')
+        return readBuffer(this.backend.gpu!.device, ort.gpuBuffer, dtype, shape);
+      return { dtype, shape, data: ort.data as TypedArray };
+    });
   }
 
   /** Frees every program and shared weight. The runtime is not usable afterwards. */
@@ -197,11 +199,6 @@ export class Runtime {
     }
   }
 }
-
-// GPUBufferUsage is a global of browsers alone; its numbers are fixed by the WebGPU specification.
-const GPU_STORAGE = 0x80;
-const GPU_COPY_SRC = 0x04;
-const GPU_COPY_DST = 0x08;
 
 function toOrt(Tensor: Backend['ort']['Tensor'], { dtype, shape, data }: TensorData): OrtTensor {
   assert(data.length === sizeOf(shape), `${data.length} values for ${formatShape(shape)}`);

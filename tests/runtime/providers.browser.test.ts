@@ -7,7 +7,7 @@ import { selfTest } from '../../src/runtime/self-test';
 import { floats } from '../../src/base/tensor';
 import type { TensorData } from '../../src/base/tensor';
 import { GraphBuilder } from '../../src/graph/builder';
-import { conv } from '../../src/graph/ops/index';
+import { conv, neg } from '../../src/graph/ops/index';
 import { COMPOSITES } from '../graph/composites';
 import { SAMPLES, float } from '../graph/samples';
 import { gradientError } from '../support/finite-differences';
@@ -108,6 +108,23 @@ describe.each(['wasm', 'webgpu'] as const)('%s', (kind) => {
       const error = convolutionError(floats(values.y), x, weight, group);
       expect(error, `${channels} to ${out} channels in ${group} groups`).toBeLessThan(1e-4);
     }
+  });
+
+  it('reads what was uploaded and what a run left on the device, which stays there', async () => {
+    const before = runtime.ledger.liveBytes;
+    const x = float(new Rng(8, 'read'), [5]);
+    const uploaded = runtime.upload(x);
+    expect(await runtime.read(uploaded)).toEqual(x);
+    const graph = new GraphBuilder();
+    graph.output('y', neg(graph.input('x', [5])));
+    const program = await runtime.compile(graph.build(), { resident: ['y'] });
+    const first = (await program.run({ x: uploaded })).resident.y;
+    const expected = { ...x, data: floats(x).map((value) => -value) };
+    for (let i = 0; i < 2; i++) expect(await runtime.read(first)).toEqual(expected);
+    const second = (await program.run({ x: first })).resident.y;
+    expect(await runtime.read(second)).toEqual(x);
+    for (const tensor of [uploaded, first, second]) tensor.dispose();
+    expect(runtime.ledger.liveBytes).toBe(before);
   });
 
   it('trains with the losses of the CPU provider, memory flat', async () => {

@@ -22,8 +22,24 @@ class FakeBuffer {
   unmap(): void {
     // Memory needs no unmapping.
   }
+  async mapAsync(): Promise<void> {
+    // Nor mapping.
+  }
   destroy(): void {
     this.live.delete(this);
+  }
+}
+
+/** Copies wait for their submission, as on a device. */
+class FakeEncoder {
+  readonly #copies: (() => void)[] = [];
+  copyBufferToBuffer(from: FakeBuffer, start: number, to: FakeBuffer, at: number, size: number): void {
+    const source = new Uint8Array(from.memory, start, size);
+    const target = new Uint8Array(to.memory, at, size);
+    this.#copies.push(() => target.set(source));
+  }
+  finish(): () => void {
+    return () => this.#copies.forEach((copy) => copy());
   }
 }
 
@@ -44,6 +60,8 @@ export class FakeGpu {
   constructor(maxTensorBytes = 2 ** 27) {
     const device = {
       createBuffer: ({ size }: { size: number }) => new FakeBuffer(size, this.live),
+      createCommandEncoder: () => new FakeEncoder(),
+      queue: { submit: (commands: readonly (() => void)[]) => commands.forEach((run) => run()) },
       destroy: () => (this.destroyed = true),
     } as unknown as GPUDevice;
     this.watch = { device, lost: undefined, errors: [] };
@@ -100,13 +118,14 @@ export class FakeGpu {
 
   #toBuffer({ data, dims }: OrtTensor): OrtTensor {
     const values = data as Float32Array;
-    const buffer = new FakeBuffer(values.byteLength, this.live);
+    // ONNX Runtime's buffers have sizes in multiples of 16.
+    const buffer = new FakeBuffer(Math.ceil(values.byteLength / 16) * 16, this.live);
     new Float32Array(buffer.memory).set(values);
     return ort.Tensor.fromGpuBuffer(buffer as unknown as GPUBuffer, {
       dataType: 'float32',
       dims,
       dispose: () => buffer.destroy(),
-      download: async () => new Float32Array(buffer.memory),
+      download: async () => new Float32Array(buffer.memory, 0, values.length),
     });
   }
 }
