@@ -32,7 +32,8 @@ export class Runtime {
   readonly ledger = new Ledger();
   readonly #queue = new RunQueue();
   readonly #programs = new Map<string, Promise<Program>>();
-  readonly #sharedWeights = new Map<TypedArray, DeviceTensor>();
+  /** By their data; one upload for each shape. */
+  readonly #sharedWeights = new Map<TypedArray, DeviceTensor[]>();
   #closed = false;
 
   constructor(private readonly backend: Backend) {}
@@ -91,9 +92,11 @@ export class Runtime {
     for (const [name, { origin }] of graph.weights) {
       if (origin.kind !== 'weight' || origin.tensor.data.byteLength < SHARED_WEIGHT_BYTES) continue;
       const { tensor } = origin;
-      let shared = this.#sharedWeights.get(tensor.data);
-      if (!shared) this.#sharedWeights.set(tensor.data, (shared = this.upload(tensor)));
-      bound[name] = sameShape(shared.shape, tensor.shape) ? shared : this.upload(tensor);
+      const uploads = this.#sharedWeights.get(tensor.data) ?? [];
+      this.#sharedWeights.set(tensor.data, uploads);
+      let shared = uploads.find(({ shape }) => sameShape(shape, tensor.shape));
+      if (!shared) uploads.push((shared = this.upload(tensor)));
+      bound[name] = shared;
     }
     return bound;
   }
@@ -137,7 +140,7 @@ export class Runtime {
     this.#programs.clear();
     for (const result of programs)
       if (result.status === 'fulfilled') await this.#queue.run('inspect', () => result.value.release());
-    for (const shared of this.#sharedWeights.values()) shared.dispose();
+    for (const shared of [...this.#sharedWeights.values()].flat()) shared.dispose();
     this.#sharedWeights.clear();
     this.backend.gpu?.device.destroy();
   }
