@@ -2,3 +2,4 @@
 export { patchcore } from './detectors/patchcore';
 export { padim } from './detectors/padim';
 export { stfpm } from './detectors/stfpm';
+export { cfa } from './detectors/cfa';
