@@ -142,14 +142,15 @@ export class PositionMoments {
       vectors: floatTensor([images, count, width], this.#group[block].subarray(0, images * count * width)),
     };
     let moments: Moments = momentsOf(vectors);
+    // Not by the names of the outputs: ONNX has one space of names for both.
     const before = this.#earlier?.[block];
     if (before) {
       const earlier = {
-        mean: graph.input('mean', [count, width]),
-        scatter: graph.input('scatter', [count, width, width]),
+        mean: graph.input('earlier.mean', [count, width]),
+        scatter: graph.input('earlier.scatter', [count, width, width]),
       };
-      feeds.mean = floatTensor([count, width], before.mean);
-      feeds.scatter = floatTensor([count, width, width], before.scatter);
+      feeds['earlier.mean'] = floatTensor([count, width], before.mean);
+      feeds['earlier.scatter'] = floatTensor([count, width, width], before.scatter);
       moments = mergeMoments(earlier, this.#images, moments, images);
     }
     const outputs = build(moments, this.#images + images);
