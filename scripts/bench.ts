@@ -10,9 +10,11 @@ import type { Options } from '../src/methods/options';
 import type { FitSpec } from '../src/protocol/engine-api';
 import { drawGood, readDataset } from './bench/dataset';
 import type { Dataset } from './bench/dataset';
+import { writeSection } from './bench/document';
 import { evaluate } from './bench/evaluate';
 import type { Figures } from './bench/evaluate';
-import type { BenchHost } from './bench/host';
+import type { BenchHost, HostResult } from './bench/host';
+import { MEAN_IMAGE } from './bench/mean-image';
 import { NodeHost } from './bench/node-host';
 import { encodeNpy } from './bench/npy';
 
@@ -20,7 +22,8 @@ const HELP = `Fits and inspects data sets in the MVTec layout with the app's own
 
 npm run bench -- --data DIR[,DIR...] [options]
   --data DIR[,DIR...]   folders with train/good, test/<class>, ground_truth/<class>
-  --methods A[,B...]    ${Object.keys(Engine.methods).join(', ')} (default: patchcore,padim)
+  --methods A[,B...]    ${Object.keys(Engine.methods).join(', ')}, and
+                        ${MEAN_IMAGE}, the trivial detector (default: patchcore,padim)
   --backbone NAME|FILE  a built-in backbone or a .safetensors file (default: efficientnet-lite0)
   --size N              side of the square input in px (default: 224)
   --good all|N          good images to fit on; N are drawn by the seed (default: all)
@@ -28,11 +31,13 @@ npm run bench -- --data DIR[,DIR...] [options]
   --provider P          cpu (onnxruntime-node), wasm or webgpu (headless Chromium) (default: cpu)
   --set M.OPTION=VALUE  a method's option, repeatable: --set patchcore.coresetShare=25
   --json FILE           rows as JSON; what is not defined is null
+  --doc NAME            writes the table as section NAME of docs/bench.md (means only, with several seeds)
   --maps DIR            anomaly maps as DIR/<data>/<method>/<test path>.npy (float32, size x size)
 
 Figures are computed at the input size; masks are brought there by nearest neighbour. fitMs is the fit without
 calibration and without decoding, inspectMsPerImage runs in batches as the app does, backboneMsPerImage is the bare
-forward pass of the same layers in the same run, peakRssMb the process's peak until then.`;
+forward pass of the same layers in the same run, stepMs and forwardMs a step of training and the forward pass of the
+same graph on the same batch, peakRssMb the process's peak until then.`;
 
 interface Row extends Figures {
   readonly data: string;
@@ -47,6 +52,8 @@ interface Row extends Figures {
   readonly inspectMsPerImage: number;
   readonly backboneMsPerImage: number;
   readonly steps: number | null;
+  readonly stepMs: number | null;
+  readonly forwardMs: number | null;
   readonly peakRssMb: number;
 }
 
@@ -61,6 +68,7 @@ interface Plan {
   readonly provider: 'cpu' | 'wasm' | 'webgpu';
   readonly json: string | undefined;
   readonly maps: string | undefined;
+  readonly doc: string | undefined;
 }
 
 const usage = (message: string): never => {
@@ -81,6 +89,7 @@ function readFlags() {
         set: { type: 'string', multiple: true, default: [] },
         json: { type: 'string' },
         maps: { type: 'string' },
+        doc: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
     }).values;
@@ -101,15 +110,17 @@ function plan(flags: ReturnType<typeof readFlags>): Plan {
   if (!flags.data) usage('--data is missing; --help explains');
   const methods = list(flags.methods);
   for (const method of methods)
-    if (!Engine.methods[method])
-      usage(`--methods ${method}: known are ${Object.keys(Engine.methods).join(', ')}`);
+    if (!Engine.methods[method] && method !== MEAN_IMAGE)
+      usage(`--methods ${method}: known are ${[...Object.keys(Engine.methods), MEAN_IMAGE].join(', ')}`);
   const provider = flags.provider;
   if (provider !== 'cpu' && provider !== 'wasm' && provider !== 'webgpu')
     return usage(`--provider ${provider}: cpu, wasm or webgpu`);
   return {
     datasets: list(flags.data!).map(readDataset),
     methods,
-    options: Object.fromEntries(methods.map((method) => [method, optionsOf(method, flags.set)])),
+    options: Object.fromEntries(
+      methods.map((method) => [method, method === MEAN_IMAGE ? {} : optionsOf(method, flags.set)]),
+    ),
     backbone: flags.backbone,
     size: toNumber('size', flags.size, 32),
     good: flags.good === 'all' ? 'all' : toNumber('good', flags.good, 1),
@@ -117,6 +128,7 @@ function plan(flags: ReturnType<typeof readFlags>): Plan {
     provider,
     json: flags.json,
     maps: flags.maps,
+    doc: flags.doc,
   };
 }
 
@@ -157,12 +169,12 @@ async function runOne(
     seed,
     white: 255,
   };
-  const backboneMsPerImage = await host.measure(spec);
-  const { durationMs: fitMs } = await host.fit(spec, good);
-  const { results, durationMs } = await host.inspect(spec, dataset.test);
+  const { results, ...costs } =
+    method === MEAN_IMAGE
+      ? { ...NO_COSTS, results: await host.meanImage(spec, good, dataset.test) }
+      : await fitAndInspect(host, spec, good, dataset);
   const figures = await evaluate(dataset.test, results, p.size);
   if (p.maps) writeMaps(p.maps, dataset, method, p.size, results);
-  await host.forget(spec);
   return {
     data: dataset.name,
     method,
@@ -173,11 +185,45 @@ async function runOne(
     nGood: good.length,
     nTest: dataset.test.length,
     ...figures,
-    fitMs: Math.round(fitMs),
+    ...costs,
+    peakRssMb: Math.round(process.resourceUsage().maxRSS / 1024),
+  };
+}
+
+type Costs = Pick<
+  Row,
+  'fitMs' | 'inspectMsPerImage' | 'backboneMsPerImage' | 'steps' | 'stepMs' | 'forwardMs'
+>;
+
+const NO_COSTS: Costs = {
+  fitMs: 0,
+  inspectMsPerImage: 0,
+  backboneMsPerImage: 0,
+  steps: null,
+  stepMs: null,
+  forwardMs: null,
+};
+
+async function fitAndInspect(
+  host: BenchHost,
+  spec: FitSpec,
+  good: Dataset['good'],
+  dataset: Dataset,
+): Promise<Costs & { results: HostResult[] }> {
+  const backboneMsPerImage = await host.measure(spec);
+  const cost = await host.measureTraining(spec, good.length);
+  const summary = await host.fit(spec, good);
+  for (const remark of summary.remarks) console.error(`${dataset.name} ${spec.method}: ${remark}`);
+  const { results, durationMs } = await host.inspect(spec, dataset.test);
+  await host.forget(spec);
+  return {
+    results,
+    fitMs: Math.round(summary.durationMs),
     inspectMsPerImage: round(durationMs / dataset.test.length, 2),
     backboneMsPerImage: round(backboneMsPerImage, 2),
-    steps: host.steps(),
-    peakRssMb: Math.round(process.resourceUsage().maxRSS / 1024),
+    steps: summary.steps ?? null,
+    stepMs: cost && round(cost.stepMs, 1),
+    forwardMs: cost && round(cost.forwardMs, 1),
   };
 }
 
@@ -217,6 +263,9 @@ function meanOf(rows: readonly Row[]): Record<string, unknown> {
     fitMs: mean((row) => row.fitMs),
     inspectMsPerImage: mean((row) => row.inspectMsPerImage),
     backboneMsPerImage: mean((row) => row.backboneMsPerImage),
+    steps: mean((row) => row.steps),
+    stepMs: mean((row) => row.stepMs),
+    forwardMs: mean((row) => row.forwardMs),
   };
 }
 
@@ -233,6 +282,8 @@ const COLUMNS: readonly [title: string, show: (row: Record<string, unknown>) => 
   ),
   ['fit s', (row) => (Number(row.fitMs) / 1000).toFixed(2)],
   ['fit/bare', (row) => ratio(Number(row.fitMs), Number(row.backboneMsPerImage) * Number(row.nGood))],
+  ['steps', (row) => (typeof row.steps === 'number' ? row.steps.toFixed(0) : '')],
+  ['step/fwd', (row) => (typeof row.stepMs === 'number' ? ratio(row.stepMs, Number(row.forwardMs)) : '')],
   ['inspect ms', (row) => Number(row.inspectMsPerImage).toFixed(1)],
   ['bare ms', (row) => Number(row.backboneMsPerImage).toFixed(1)],
   ['insp/bare', (row) => ratio(Number(row.inspectMsPerImage), Number(row.backboneMsPerImage))],
@@ -241,11 +292,22 @@ const COLUMNS: readonly [title: string, show: (row: Record<string, unknown>) => 
 
 const ratio = (a: number, b: number): string => (b ? (a / b).toFixed(2) : 'n/d');
 
-function printTable(rows: readonly Record<string, unknown>[]): void {
-  const cells = [COLUMNS.map(([title]) => title), ...rows.map((row) => COLUMNS.map(([, show]) => show(row)))];
+const tableOf = (rows: readonly Record<string, unknown>[]): string[][] => [
+  COLUMNS.map(([title]) => title),
+  ...rows.map((row) => COLUMNS.map(([, show]) => show(row))),
+];
+
+function printTable(cells: readonly string[][]): void {
   const widths = COLUMNS.map((_, i) => Math.max(...cells.map((line) => line[i].length)));
   for (const line of cells) console.log(line.map((cell, i) => cell.padEnd(widths[i])).join('  '));
 }
+
+/** What was typed, data folders by their names alone. */
+const commandLine = (): string =>
+  `npm run bench -- ${process.argv
+    .slice(2)
+    .map((flag) => flag.replace(/[^,]*\/(?=[^,/]+)/g, ''))
+    .join(' ')}`;
 
 async function main(): Promise<void> {
   const flags = readFlags();
@@ -268,7 +330,11 @@ async function main(): Promise<void> {
       shown.push(...own.map((row) => ({ ...row })), ...(own.length > 1 ? [meanOf(own)] : []));
     }
   await host.close();
-  printTable(shown);
+  printTable(tableOf(shown));
+  if (p.doc) {
+    const rowsOfDoc = p.seeds.length > 1 ? shown.filter(({ seed }) => typeof seed === 'string') : shown;
+    writeSection('docs/bench.md', p.doc, commandLine(), tableOf(rowsOfDoc));
+  }
   if (p.json) writeFileSync(p.json, `${JSON.stringify(rows, null, 2)}\n`);
 }
 

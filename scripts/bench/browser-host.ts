@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { createServer } from 'vite';
 import type { ViteDevServer } from 'vite';
 import { AppError } from '../../src/base/errors';
-import type { FitSpec, FitSummary } from '../../src/protocol/engine-api';
+import type { FitSpec, FitSummary, StepCost } from '../../src/protocol/engine-api';
 import { encodeSafetensors } from '../../src/weights/safetensors';
 import type { MethodState } from '../../src/methods/contract';
 import { CHROMIUM_FLAGS } from '../../tests/support/chromium';
@@ -114,8 +114,12 @@ export class BrowserHost implements BenchHost {
     await this.#call('forget', spec);
   }
 
-  steps() {
-    return null;
+  measureTraining(spec: FitSpec, goodImages: number): Promise<StepCost | null> {
+    return this.#call('measureTraining', spec, goodImages);
+  }
+
+  meanImage(): Promise<HostResult[]> {
+    throw new AppError('usage', 'mean-image runs in this process: --provider cpu');
   }
 
   async close() {

@@ -1,4 +1,4 @@
-import type { FitSpec, FitSummary } from '../../src/protocol/engine-api';
+import type { FitSpec, FitSummary, StepCost } from '../../src/protocol/engine-api';
 import type { BenchImage } from './dataset';
 
 export interface HostResult {
@@ -19,7 +19,9 @@ export interface BenchHost {
   measure(spec: FitSpec): Promise<number>;
   /** Frees what a fit held. */
   forget(spec: FitSpec): Promise<void>;
-  /** Steps of gradient descent in the last fit; null for methods that take none. */
-  steps(): number | null;
+  /** Milliseconds of a training step and its forward pass; null for methods that take no steps. */
+  measureTraining(spec: FitSpec, goodImages: number): Promise<StepCost | null>;
+  /** Results of the trivial detector. @throws usage where the host has no pixels of its own */
+  meanImage(spec: FitSpec, good: readonly BenchImage[], test: readonly BenchImage[]): Promise<HostResult[]>;
   close(): Promise<void>;
 }

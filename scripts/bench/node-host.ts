@@ -18,6 +18,7 @@ import { bytesAsSource } from '../../src/weights/byte-source';
 import { parseManifest } from '../../src/weights/manifest';
 import type { BenchImage } from './dataset';
 import type { BenchHost, HostResult } from './host';
+import { scoreByMeanImage } from './mean-image';
 
 /** JPEG, WebP and BMP in Node; browsers have their own decoder. */
 export const sharpDecoder: PlatformDecoder = async (bytes) => {
@@ -102,8 +103,16 @@ export class NodeHost implements BenchHost {
     await (await this.#engine.runtime()).forgetPrograms();
   }
 
-  steps() {
-    return null;
+  measureTraining({ method, options, backboneId, side }: FitSpec, goodImages: number) {
+    return this.#engine.measureTraining({ method, options, backboneId, side, goodImages, defectImages: 0 });
+  }
+
+  async meanImage(spec: FitSpec, good: readonly BenchImage[], test: readonly BenchImage[]) {
+    await this.#decode(spec, good);
+    await this.#decode(spec, test);
+    const planes = (images: readonly BenchImage[]) =>
+      Promise.all(images.map((image) => this.#load(toSource(image), spec.side, spec.white, 'bilinear')));
+    return scoreByMeanImage(await planes(good), await planes(test));
   }
 
   async close() {

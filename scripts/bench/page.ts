@@ -1,7 +1,7 @@
 /** The bench's end in a browser: the app's own client and workers, driven from Node. */
 import { EngineClient } from '../../src/app/engine-client';
 import type { BackboneId, JobId } from '../../src/base/ids';
-import type { FitSpec, FitSummary, ImageSource } from '../../src/protocol/engine-api';
+import type { FitSpec, FitSummary, ImageSource, StepCost } from '../../src/protocol/engine-api';
 import { BackboneStore } from '../../src/store/backbone-store';
 import { openDatabase } from '../../src/store/database';
 import { FitStore } from '../../src/store/fit-store';
@@ -30,6 +30,14 @@ const bench = {
 
   measure: (spec: FitSpec): Promise<number> =>
     client.engine((engine) => engine.measureBackbone(spec.method, spec.backboneId, spec.side)),
+
+  measureTraining: (
+    { method, options, backboneId, side }: FitSpec,
+    goodImages: number,
+  ): Promise<StepCost | null> =>
+    client.engine((engine) =>
+      engine.measureTraining({ method, options, backboneId, side, goodImages, defectImages: 0 }),
+    ),
 
   async fit(spec: FitSpec, images: readonly PageImage[]): Promise<FitSummary> {
     const good = await Promise.all(images.map(toSource));
