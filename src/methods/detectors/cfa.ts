@@ -11,7 +11,6 @@ import {
   expand,
   gather,
   matMul,
-  max,
   mul,
   neg,
   reduceMax,
@@ -92,11 +91,15 @@ export function describePatches(net: Net, x: Value): Value {
   return conv(concat([x, coordinates(x)], 1), weight, net.parameter('bias', [channels], uniformBy(fan)));
 }
 
-/** Squared distances [B,P,M] of vectors [B,P,D] to centres [M,D], by the norm trick. */
-function squaredDistances(vectors: Value, centres: Value): Value {
-  const own = reduceSum(mul(vectors, vectors), [2], true);
-  const theirs = reshape(reduceSum(mul(centres, centres), [1]), [1, 1, -1]);
-  return max(sub(add(own, theirs), mul(matMul(vectors, transposeLast(centres)), 2)), 0);
+/**
+ * |m|² − 2 q·m of vectors [B,P,D] and centres [M,D] as one product of widened vectors, [B,P,M]: in the order of the
+ * distances, which is all that finding the nearest needs.
+ */
+function nearness(vectors: Value, centres: Value): Value {
+  const [b, p] = vectors.shape;
+  const ones = expand(vectors.graph.constant(1), [b, p, 1]);
+  const norms = reduceSum(mul(centres, centres), [1], true);
+  return matMul(concat([mul(vectors, -2), ones], 2), transposeLast(concat([centres, norms], 1)));
 }
 
 /**
@@ -105,7 +108,7 @@ function squaredDistances(vectors: Value, centres: Value): Value {
  */
 function nearestSquared(vectors: Value, centres: Value, k: number): Value {
   const [b, p, d] = vectors.shape;
-  const { indices } = topK(stopGradient(squaredDistances(vectors, centres)), k, 2, false);
+  const { indices } = topK(nearness(stopGradient(vectors), centres), k, 2, false);
   const found = reshape(gather(centres, reshape(indices, [b * p * k]), 0), [b, p, k, d]);
   const difference = sub(reshape(vectors, [b, p, 1, d]), found);
   return reduceSum(mul(difference, difference), [3]);
