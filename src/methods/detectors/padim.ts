@@ -19,7 +19,9 @@ import {
 import type { Value } from '../../graph/value';
 import type { TapRole } from '../../nn/backbones/backbone';
 import type { Detector, FitContext, FitSize, Inputs } from '../contract';
-import { PositionMoments, cutPositions, squaredLengths } from '../kit/gaussians';
+import { GridGaussians, squaredLengths } from '../kit/gaussians';
+import { cellsOf, sampleSize, whiteningSize } from '../kit/nested-grids';
+import type { Grid } from '../kit/nested-grids';
 import { toPatches } from '../kit/patch-embedding';
 
 export type PadimOptions = {
@@ -36,7 +38,6 @@ const REGULARISER = 0.01;
 const GROUP_BYTES = 128 * 2 ** 20;
 
 const channelCounts = ({ taps }: FitSize): number[] => LEVELS.map((level) => (taps[level] as Shape)[0]);
-const positionsOf = ({ taps }: FitSize): number => (taps.level1 as Shape)[1] * (taps.level1 as Shape)[2];
 
 const widthOf = (size: FitSize, o: PadimOptions): number =>
   Math.min(
@@ -44,9 +45,59 @@ const widthOf = (size: FitSize, o: PadimOptions): number =>
     channelCounts(size).reduce((a, b) => a + b),
   );
 
-/** Images whose vectors are held at once; a shared Gaussian takes each position as a sample of its own. */
-const groupImages = (size: FitSize, width: number): number =>
-  Math.max(2, Math.min(size.goodImages, Math.floor(GROUP_BYTES / (positionsOf(size) * width * 4))));
+type Channels = Readonly<Partial<Record<TapRole, TensorData | Value>>>;
+
+/** A grid and the levels whose drawn channels are on it. */
+interface Layer extends Grid {
+  readonly levels: readonly TapRole[];
+}
+
+/**
+ * Each level on a grid of its own, coarsest first, where the sides are multiples of each other; where they aren't it
+ * goes to the finest grid by nearest neighbour, as the references bring all of them. Levels without a drawn channel
+ * are left out.
+ * @param taps shapes [..., rows, columns]
+ */
+function layersOf(taps: FitSize['taps'], channels: Channels): Layer[] {
+  const layers: Layer[] = [];
+  for (const level of LEVELS) {
+    const width = channels[level]?.shape[0];
+    if (!width) continue;
+    const [rows, columns] = (taps[level] as Shape).slice(-2);
+    const [top] = layers;
+    const nests = !top || (top.rows % rows === 0 && top.columns % columns === 0);
+    if (nests && !(top?.rows === rows && top.columns === columns))
+      layers.unshift({ rows, columns, width, levels: [level] });
+    else {
+      const at = nests ? 0 : layers.length - 1;
+      layers[at] = { ...layers[at], width: layers[at].width + width, levels: [...layers[at].levels, level] };
+    }
+  }
+  return layers;
+}
+
+/** All levels on the first one's grid. */
+function oneLayer(taps: FitSize['taps'], channels: Channels): Layer[] {
+  const [rows, columns] = (taps.level1 as Shape).slice(-2);
+  const levels = LEVELS.filter((level) => channels[level]);
+  const width = levels.reduce((sum, level) => sum + channels[level]!.shape[0], 0);
+  return [{ rows, columns, width, levels }];
+}
+
+/** How vectors lie, and what has a Gaussian: each place of nested grids, or one place of which positions are samples. */
+function planOf(taps: FitSize['taps'], channels: Channels, o: PadimOptions) {
+  if (o.gaussian === 'position') {
+    const layers = layersOf(taps, channels);
+    return { layers, grids: layers as readonly Grid[], samplesPerImage: 1 };
+  }
+  const layers = oneLayer(taps, channels);
+  const grids = [{ rows: 1, columns: 1, width: layers[0].width }];
+  return { layers, grids, samplesPerImage: cellsOf(layers[0]) };
+}
+
+/** Samples held at once. */
+const groupSize = (grids: readonly Grid[], samples: number): number =>
+  Math.max(2, Math.min(samples, Math.floor(GROUP_BYTES / (sampleSize(grids) * 4))));
 
 /** A Gaussian of features at each position. */
 export const padim: Detector<PadimOptions> = {
@@ -103,55 +154,64 @@ export const padim: Detector<PadimOptions> = {
   leavesOut: true,
 
   memory(size, o) {
-    const width = widthOf(size, o);
-    const positions = positionsOf(size);
-    const shared = o.gaussian === 'shared';
-    const stateBytes = (shared ? 1 : positions) * (width * width + width) * 4;
-    const group = groupImages(size, width) * positions * width * 4;
+    // Which channels will be drawn isn't known; of each level about its share.
+    const counts = channelCounts(size);
+    const share = widthOf(size, o) / counts.reduce((a, b) => a + b);
+    const drawn = LEVELS.map((level, i) => [level, { shape: [Math.ceil(counts[i] * share)] }]);
+    const { grids, samplesPerImage } = planOf(size.taps, Object.fromEntries(drawn) as Channels, o);
+    const samples = size.goodImages * samplesPerImage;
+    const group = groupSize(grids, samples);
+    const stateBytes = whiteningSize(grids) * 4;
     return {
-      fitBytes: group + (size.goodImages > groupImages(size, width) ? 3 : 1) * stateBytes,
+      fitBytes: group * sampleSize(grids) * 4 + (samples > group ? 2 : 1) * stateBytes,
       stateBytes,
     };
   },
 
   async *fit(context, o) {
-    const width = widthOf(context, o);
-    const channels = drawChannels(context, width);
-    const positions = positionsOf(context);
-    const shared = o.gaussian === 'shared';
-    const group = groupImages(context, width);
-    const moments = shared
-      ? new PositionMoments(context, cutPositions(1, width), width, group * positions)
-      : new PositionMoments(context, cutPositions(positions, width), width, group);
-    const embedded = context.embed('vectors', (inputs) => vectorsOf(inputs, (level) => channels[level]));
+    const channels = drawChannels(context, widthOf(context, o));
+    const { layers, grids, samplesPerImage } = planOf(context.taps, channels, o);
+    const gaussians = new GridGaussians(
+      context,
+      grids,
+      groupSize(grids, context.goodImages * samplesPerImage),
+    );
+    const embedded = context.embed('vectors', (inputs) =>
+      concat(
+        vectorsOf(inputs, layers, channels).map((vectors) => reshape(vectors, [vectors.shape[0], -1])),
+        1,
+      ),
+    );
     for await (const { first, count, values } of embedded) {
-      const found = floats(values);
-      const size = shared ? width : positions * width;
-      for (let at = 0; at < found.length; at += size) await moments.add(found.subarray(at, at + size));
+      await gaussians.add(floats(values));
       yield { phase: 'features', done: first + count, total: context.goodImages, unit: 'images' };
     }
-    const whitening = moments.finish(REGULARISER);
-    let step = await whitening.next();
+    const finishing = gaussians.finish(REGULARISER);
+    const total = cellsOf(grids[grids.length - 1]);
+    let step = await finishing.next();
     while (!step.done) {
-      yield { phase: 'covariances', done: step.value, total: shared ? 1 : positions, unit: 'positions' };
-      step = await whitening.next();
+      yield { phase: 'covariances', done: step.value, total, unit: 'positions' };
+      step = await finishing.next();
     }
     return { ...step.value, ...channels };
   },
 
   score(_graph, inputs, state, o) {
-    const vectors = vectorsOf(inputs, (level) => state[level]);
-    const parts = Object.keys(state)
-      .filter((name) => name.startsWith('whitening.'))
-      .map((_, i) => state[`whitening.${i}`]);
-    const squared = lengthsOf(vectors, state.mean, parts);
-    const known = inputs.heldOut && o.gaussian === 'position';
-    const held = known ? leftOut(squared, state.count, vectors.shape[2]) : squared;
-    const { image } = inputs;
-    const [batch, , height, width] = image.shape;
+    const { layers, grids } = planOf(shapesOf(inputs), state, o);
+    const vectors = vectorsOf(inputs, layers, state);
+    const [batch] = vectors[0].shape;
+    const shared = o.gaussian === 'shared';
+    // One Gaussian: every position is a row of the same product.
+    const rows = shared ? vectors.map((x) => reshape(x, [-1, 1, x.shape[2]])) : vectors;
+    const squared = reshape(squaredLengths(rows, grids, state), [batch, -1]);
+    const known = inputs.heldOut && !shared;
+    const width = grids.reduce((sum, grid) => sum + grid.width, 0);
+    const held = known ? leftOut(squared, state.count, width) : squared;
+    const finest = layers[layers.length - 1];
+    const distance = reshape(sqrt(max(held, 0)), [batch, 1, finest.rows, finest.columns]);
     const [, , h, w] = inputs.taps.level1!.shape;
-    const distance = reshape(sqrt(max(held, 0)), [batch, 1, h, w]);
-    const map = enlargeAndBlur(distance, height, width, o.blurSigma);
+    const [, , side] = inputs.image.shape;
+    const map = enlargeAndBlur(enlargeNearest(distance, h, w), side, side, o.blurSigma);
     return { map, score: reduceMax(map, [1, 2, 3]) };
   },
 };
@@ -177,19 +237,19 @@ function drawChannels(context: FitContext, width: number): Record<string, Tensor
   return channels;
 }
 
-/**
- * Drawn channels of all levels at the size of the first: [B,P,D].
- * @param channelsOf int32 indices of a level, as data or as a value of the graph
- */
-function vectorsOf({ taps }: Inputs, channelsOf: (level: TapRole) => Value | TensorData | undefined): Value {
-  const [height, width] = taps.level1!.shape.slice(2);
-  const levels = LEVELS.flatMap((level) => {
-    const channels = channelsOf(level);
-    if (!channels) return [];
-    const index = 'graph' in channels ? channels : taps[level]!.graph.constant(channels);
-    return [enlargeNearest(gather(taps[level]!, index, 1), height, width)];
+const shapesOf = ({ taps }: Inputs): FitSize['taps'] =>
+  Object.fromEntries(LEVELS.map((level) => [level, taps[level]!.shape]));
+
+/** Drawn channels as vectors of each layer's cells, [B, cells, width]. */
+function vectorsOf({ taps }: Inputs, layers: readonly Layer[], channels: Channels): Value[] {
+  return layers.map(({ levels, rows, columns }) => {
+    const maps = levels.map((level) => {
+      const drawn = channels[level]!;
+      const index = 'graph' in drawn ? drawn : taps[level]!.graph.constant(drawn);
+      return enlargeNearest(gather(taps[level]!, index, 1), rows, columns);
+    });
+    return toPatches(concat(maps, 1));
   });
-  return toPatches(concat(levels, 1));
 }
 
 function enlargeNearest(x: Value, height: number, width: number): Value {
@@ -197,15 +257,6 @@ function enlargeNearest(x: Value, height: number, width: number): Value {
   return Number.isInteger(factor) && x.shape[3] * factor === width
     ? repeatPixels(x, factor)
     : resizeNearest(x, height, width);
-}
-
-/** Squared Mahalanobis lengths [B,P], with one Gaussian for each position or one for all. */
-function lengthsOf(vectors: Value, mean: Value, parts: readonly Value[]): Value {
-  const [batch, positions, width] = vectors.shape;
-  if (mean.shape[0] === positions) return squaredLengths(vectors, mean, parts);
-  // One Gaussian: every position is a row of the same product.
-  const rows = reshape(vectors, [batch * positions, 1, width]);
-  return reshape(squaredLengths(rows, mean, parts), [batch, positions]);
 }
 
 /**

@@ -1,10 +1,12 @@
 import { expect, it } from 'vitest';
 import type { Rng } from '../../../src/base/rng';
 import { floats } from '../../../src/base/tensor';
+import type { Grid } from '../../../src/methods/kit/nested-grids';
 import { padim } from '../../../src/methods/registry';
 import { contextOf, fitToEnd, scoreTaps, someOf } from '../../support/fixed-taps';
 import { describeGolden, goldenJson, goldenTensors, relativeError } from '../../support/golden';
 import { openNodeRuntime } from '../../support/node-runtime';
+import { assembled } from '../kit/assembled';
 
 interface Golden {
   padim: { fit_images: number[]; query_images: number[]; scores: number[] };
@@ -23,17 +25,25 @@ describeGolden(['detectors.json', 'padim.safetensors'], 'PaDiM', () => {
     const options = { channels: channels.length, gaussian, blurSigma: 4 };
     const context = contextOf(runtime, someOf(all, 0, fitted), { side: 32, rng });
     const state = await fitToEnd(padim, context, options);
-    return { tensors, all, state, options, channels };
+    return { tensors, all, state, options };
   }
 
   it('mean and inverse covariance', async () => {
-    const { tensors, state, channels } = await fit('position');
-    const given = [...(tensors.channels.data as Int32Array)];
-    const place = given.map((channel) => channels.indexOf(channel));
-    const d = channels.length;
-    const positions = tensors.mean.shape[0];
-    const mean = floats(state.mean);
-    const whitening = floats(state['whitening.0']);
+    const { tensors, all, state } = await fit('position');
+    // Coarsest level first; the golden channels count through all levels, finest first.
+    const grids: Grid[] = [];
+    let order: number[] = [];
+    let before = 0;
+    for (const level of ['level1', 'level2', 'level3'] as const) {
+      const [, channels, rows, columns] = all[level].shape;
+      const drawn = Array.from(state[level].data as Int32Array);
+      grids.unshift({ rows, columns, width: drawn.length });
+      order = [...drawn.map((channel) => before + channel), ...order];
+      before += channels;
+    }
+    const place = Array.from(tensors.channels.data as Int32Array, (channel) => order.indexOf(channel));
+    const { mean, whitening, cells: positions, width: d } = assembled(state, grids);
+    expect(positions).toBe(tensors.mean.shape[0]);
     const sortedMean = new Float32Array(positions * d);
     const inverse = new Float32Array(positions * d * d);
     for (let p = 0; p < positions; p++)

@@ -1,27 +1,29 @@
 import { describe, expect, it } from 'vitest';
 import { Rng } from '../../../src/base/rng';
 import { floatTensor, floats } from '../../../src/base/tensor';
-import { PositionMoments, cutPositions, squaredLengths } from '../../../src/methods/kit/gaussians';
-import type { Cut } from '../../../src/methods/kit/gaussians';
-import type { FitContext, MethodState } from '../../../src/methods/contract';
+import type { TensorData } from '../../../src/base/tensor';
+import { GridGaussians, squaredLengths } from '../../../src/methods/kit/gaussians';
+import { cellsOf, cutGrids, sampleSize, whiteningSize } from '../../../src/methods/kit/nested-grids';
+import type { Grid } from '../../../src/methods/kit/nested-grids';
+import type { MethodState } from '../../../src/methods/contract';
 import { relativeError } from '../../support/golden';
 import { evaluate, openNodeRuntime } from '../../support/node-runtime';
+import { assembled, spread } from './assembled';
 
 const runtime = openNodeRuntime();
 
-const compile: FitContext['compile'] = (graph) => runtime.compile(graph);
+const grid = (rows: number, columns: number, width: number): Grid => ({ rows, columns, width });
 
-/** Images' vectors [positions, width] into a state, as a fit does it. */
+/** Samples into a state, as a fit does it. */
 async function fitted(
-  images: readonly Float32Array[],
-  cut: Cut,
-  width: number,
+  samples: readonly Float32Array[],
+  grids: readonly Grid[],
   group: number,
   lambda: number,
 ): Promise<{ state: MethodState; ticks: number[] }> {
-  const moments = new PositionMoments({ compile }, cut, width, group);
-  for (const image of images) await moments.add(image);
-  const finishing = moments.finish(lambda);
+  const gaussians = new GridGaussians({ compile: (graph) => runtime.compile(graph) }, grids, group);
+  for (const sample of samples) await gaussians.add(sample);
+  const finishing = gaussians.finish(lambda);
   const ticks: number[] = [];
   let step = await finishing.next();
   while (!step.done) {
@@ -65,133 +67,195 @@ function whiteningFlaw(covariance: Float64Array, u: Float32Array, positions: num
   return worst;
 }
 
-const imagesOf = (count: number, positions: number, width: number, offset = 0): Float32Array[] => {
-  const rng = new Rng(1, 'gaussians.images');
+/** Samples with a mean of each channel's own, and standard deviation 1. */
+const samplesOf = (count: number, grids: readonly Grid[], offset = 0, deviation = 1): Float32Array[] => {
+  const rng = new Rng(1, 'gaussians.samples');
   return Array.from({ length: count }, () =>
-    Float32Array.from({ length: positions * width }, (_, i) => offset + (i % 5) + rng.normal()),
+    Float32Array.from({ length: sampleSize(grids) }, (_, i) => offset + (i % 5) + deviation * rng.normal()),
   );
 };
 
-describe('PositionMoments', () => {
-  const [positions, width, lambda] = [30, 6, 0.01];
-  const cut = cutPositions(positions, width);
+/** Largest error of the mean, relative, and largest entry of |Uᵀ·Σ·U − I|. */
+function flaws(samples: readonly Float32Array[], grids: readonly Grid[], state: MethodState, lambda: number) {
+  const { mean, whitening, cells, width } = assembled(state, grids);
+  const exact = twoPass(
+    samples.map((sample) => spread(sample, grids)),
+    cells,
+    width,
+    lambda,
+  );
+  return {
+    mean: relativeError(mean, exact.mean),
+    whitening: whiteningFlaw(exact.covariance, whitening, cells, width),
+  };
+}
 
-  // 23 images in groups: one group, exact fits, a last group of one, many groups of two.
-  it.each([23, 40, 12, 11, 2])('in groups of %d: the two-pass mean and covariance', async (group) => {
-    const images = imagesOf(23, positions, width);
-    const { state } = await fitted(images, cut, width, group, lambda);
-    const exact = twoPass(images, positions, width, lambda);
-    expect(relativeError(floats(state.mean), exact.mean)).toBeLessThan(1e-6);
-    expect(whiteningFlaw(exact.covariance, floats(state['whitening.0']), positions, width)).toBeLessThan(
-      1e-4,
-    );
+const ONE = [grid(5, 6, 6)];
+const NESTED = [grid(2, 1, 3), grid(4, 3, 2), grid(12, 6, 4)];
+const LAMBDA = 0.01;
+
+describe('GridGaussians', () => {
+  // 23 samples in groups: one group, exact fits, a last group of one, many groups of two.
+  it.each([
+    ['one grid', ONE, 23],
+    ['one grid', ONE, 40],
+    ['one grid', ONE, 12],
+    ['one grid', ONE, 11],
+    ['one grid', ONE, 2],
+    ['nested grids', NESTED, 23],
+    ['nested grids', NESTED, 11],
+    ['nested grids', NESTED, 2],
+  ])('%s: the two-pass mean and covariance, in groups of %3$s', async (_, grids, group) => {
+    const samples = samplesOf(23, grids);
+    const { state } = await fitted(samples, grids, group, LAMBDA);
+    const { mean, whitening } = flaws(samples, grids, state, LAMBDA);
+    expect(mean).toBeLessThan(1e-6);
+    expect(whitening).toBeLessThan(1e-4);
     expect(floats(state.count)[0]).toBe(23);
   });
 
-  it('an offset of 300 costs no digits that float32 has', async () => {
-    const images = imagesOf(20, positions, width, 300);
-    const { state } = await fitted(images, cut, width, 7, lambda);
-    const exact = twoPass(images, positions, width, lambda);
-    expect(whiteningFlaw(exact.covariance, floats(state['whitening.0']), positions, width)).toBeLessThan(
-      1e-3,
-    );
+  it('samples come one by one or many at once', async () => {
+    const samples = samplesOf(7, NESTED);
+    const together = Float32Array.from(samples.flatMap((sample) => [...sample]));
+    const { state } = await fitted(samples, NESTED, 3, LAMBDA);
+    expect((await fitted([together], NESTED, 3, LAMBDA)).state).toEqual(state);
   });
 
-  it('fewer images than dimensions: the regulariser fills what is missing', async () => {
-    const images = imagesOf(3, positions, width);
-    const { state } = await fitted(images, cut, width, 2, lambda);
-    const exact = twoPass(images, positions, width, lambda);
-    expect(whiteningFlaw(exact.covariance, floats(state['whitening.0']), positions, width)).toBeLessThan(
-      1e-3,
-    );
+  it.each([
+    ['one grid', ONE],
+    ['nested grids', NESTED],
+  ])('%s: an offset of 300 costs no digits that float32 has', async (_, grids) => {
+    const samples = samplesOf(20, grids, 300);
+    const { state } = await fitted(samples, grids, 7, LAMBDA);
+    expect(flaws(samples, grids, state, LAMBDA).whitening).toBeLessThan(1e-3);
   });
 
-  it('one image: no scatter, the regulariser alone', async () => {
-    const { state } = await fitted(imagesOf(1, 2, 2), cutPositions(2, 2), 2, 4, 0.25);
-    expect([...floats(state['whitening.0'])]).toEqual([2, 0, 0, 2, 2, 0, 0, 2]);
+  it.each([
+    ['one grid', ONE],
+    ['nested grids', NESTED],
+  ])('%s: with fewer samples than channels the regulariser fills what is missing', async (_, grids) => {
+    const samples = samplesOf(3, grids);
+    const { state } = await fitted(samples, grids, 2, LAMBDA);
+    expect(flaws(samples, grids, state, LAMBDA).whitening).toBeLessThan(1e-3);
   });
 
-  it('several blocks and parts join at the right positions', async () => {
-    const [many, wide] = [1000, 3];
-    const images = imagesOf(5, many, wide);
-    // Cut as if the parts were full after one block.
-    const { state, ticks } = await fitted(
-      images,
-      { ...cutPositions(many, wide), blocksPerPart: 1, parts: 3 },
-      wide,
-      3,
-      1,
-    );
-    expect(ticks).toEqual([334, 668, 1000]);
-    const parts = [0, 1, 2].map((i) => state[`whitening.${i}`]);
-    expect(parts.map(({ shape }) => shape)).toEqual([
-      [334, 3, 3],
-      [334, 3, 3],
-      [332, 3, 3],
-    ]);
-    const exact = twoPass(images, many, wide, 1);
-    const joined = Float32Array.from(parts.flatMap((part) => [...floats(part)]));
-    expect(relativeError(floats(state.mean), exact.mean)).toBeLessThan(1e-6);
-    expect(whiteningFlaw(exact.covariance, joined, many, wide)).toBeLessThan(1e-5);
-    const query = floatTensor([1, many, wide], images[0]);
-    const feeds = {
-      query,
-      mean: state.mean,
-      ...Object.fromEntries(parts.map((part, i) => [`part${i}`, part])),
-    };
-    const { inParts } = await evaluate(runtime, feeds, (v) => ({
-      inParts: squaredLengths(v.query, v.mean, [v.part0, v.part1, v.part2]),
-    }));
-    const whole = { query, mean: state.mean, u: floatTensor([many, wide, wide], joined) };
-    const { atOnce } = await evaluate(runtime, whole, (v) => ({
-      atOnce: squaredLengths(v.query, v.mean, [v.u]),
-    }));
-    expect(relativeError(floats(inParts), floats(atOnce))).toBeLessThan(1e-6);
+  // Features as wide as the built-in backbone's. Float32's rounding of the scatter beside λ is what is left where
+  // samples are many.
+  it.each([
+    [3, 2e-3],
+    [12, 1e-3],
+    [84, 5e-3],
+  ])('%d samples of deviation 8 on 100 channels', async (count, bound) => {
+    const grids = [grid(1, 1, 59), grid(2, 1, 26), grid(4, 2, 15)];
+    const samples = samplesOf(count, grids, 0, 8);
+    const { state } = await fitted(samples, grids, count, LAMBDA);
+    expect(flaws(samples, grids, state, LAMBDA).whitening).toBeLessThan(bound);
+  });
+
+  it('one sample: no scatter, the regulariser alone', async () => {
+    const { state } = await fitted(samplesOf(1, [grid(1, 2, 2)]), [grid(1, 2, 2)], 4, 0.25);
+    expect([...floats(state['whitening.0.0'])]).toEqual([2, 0, 0, 2, 2, 0, 0, 2]);
+  });
+
+  it('bands join at the right cells, the last one lower than the others', async () => {
+    const grids = [grid(7, 4, 2), grid(14, 12, 1), grid(28, 36, 2)];
+    const samples = samplesOf(6, grids);
+    const { state, ticks } = await fitted(samples, grids, 4, 1);
+    expect(ticks).toEqual([432, 864, 1008]);
+    const { mean, whitening } = flaws(samples, grids, state, 1);
+    expect(mean).toBeLessThan(1e-6);
+    expect(whitening).toBeLessThan(1e-5);
   });
 });
 
 describe('Mahalanobis lengths', () => {
   it('the example of methods.md 6.7', async () => {
-    const images = [
+    const samples = [
       [1, 2],
       [2, 1],
       [3, 4],
       [4, 3],
     ].map((vector) => Float32Array.from(vector));
-    const { state } = await fitted(images, cutPositions(1, 2), 2, 4, 0.01);
-    expect([...floats(state.mean)]).toEqual([2.5, 2.5]);
-    const feeds = { x: floatTensor([1, 1, 2], [5, 1]), mean: state.mean, u: state['whitening.0'] };
-    const { squared } = await evaluate(runtime, feeds, (v) => ({
-      squared: squaredLengths(v.x, v.mean, [v.u]),
+    const grids = [grid(1, 1, 2)];
+    const { state } = await fitted(samples, grids, 4, 0.01);
+    expect([...floats(state['mean.0'])]).toEqual([2.5, 2.5]);
+    const { squared } = await evaluate(runtime, { x: floatTensor([1, 1, 2], [5, 1]), ...state }, (v) => ({
+      squared: squaredLengths([v.x], grids, v),
     }));
     expect(squared.shape).toEqual([1, 1]);
     expect(Math.sqrt(floats(squared)[0])).toBeCloseTo(3.465467, 5);
   });
+
+  it('on nested grids, with matrices in parts: those of the assembled matrices', async () => {
+    const samples = samplesOf(30, NESTED);
+    const { state } = await fitted(samples, NESTED, 30, LAMBDA);
+    const cut: Record<string, TensorData> = { ...state };
+    const whole = state['whitening.2.0'];
+    const [cells, height, width] = whole.shape;
+    for (const [i, [from, to]] of [
+      [0, 30],
+      [30, cells],
+    ].entries())
+      cut[`whitening.2.${i}`] = floatTensor(
+        [to - from, height, width],
+        floats(whole).slice(from * height * width, to * height * width),
+      );
+    const queries = samplesOf(2, NESTED, 1);
+    let from = 0;
+    NESTED.forEach((own, k) => {
+      const size = cellsOf(own) * own.width;
+      const values = queries.flatMap((query) => [...query.subarray(from, from + size)]);
+      cut[`x.${k}`] = floatTensor([2, cellsOf(own), own.width], values);
+      from += size;
+    });
+    const { squared } = await evaluate(runtime, cut, (v) => ({
+      squared: squaredLengths([v['x.0'], v['x.1'], v['x.2']], NESTED, v),
+    }));
+    expect(relativeError(floats(squared), expectedLengths(queries, state))).toBeLessThan(1e-5);
+  });
 });
 
-describe('cutPositions', () => {
-  const shapes = [1, 2, 64, 447, 448, 449, 784, 1000, 3136, 4096].flatMap((positions) =>
-    [4, 100, 176, 250].map((width) => [positions, width] as const),
-  );
-
-  it('whole, in order, and small enough', () => {
-    for (const [positions, width] of shapes) {
-      const { block, blocks, blocksPerPart, parts } = cutPositions(positions, width);
-      expect(block * blocks).toBeGreaterThanOrEqual(positions);
-      expect(block * (blocks - 1)).toBeLessThan(positions);
-      expect(block).toBeLessThanOrEqual(448);
-      expect(parts).toBe(Math.ceil(blocks / blocksPerPart));
-      expect(blocksPerPart * block * width * width * 4).toBeLessThanOrEqual(128 * 2 ** 20);
-    }
+/** Lengths in float64 by the assembled matrices, [queries, cells]. */
+function expectedLengths(queries: readonly Float32Array[], state: MethodState): Float64Array {
+  const { mean, whitening, cells, width } = assembled(state, NESTED);
+  const lengths = new Float64Array(queries.length * cells);
+  queries.forEach((query, q) => {
+    const vectors = spread(query, NESTED);
+    for (let p = 0; p < cells; p++)
+      for (let j = 0; j < width; j++) {
+        let sum = 0;
+        for (let i = 0; i < width; i++)
+          sum += (vectors[p * width + i] - mean[p * width + i]) * whitening[(p * width + i) * width + j];
+        lengths[q * cells + p] += sum * sum;
+      }
   });
+  return lengths;
+}
 
-  // A part is never less than a block of some 448 positions: from width 274 on more than WebGPU binds by default
-  // (542 MB at the widest that PaDiM offers).
-  it.fails.each([
-    [3136, 550],
-    [4096, 300],
-  ])('%d positions of width %d: small enough', (positions, width) => {
-    const { blocksPerPart, block } = cutPositions(positions, width);
-    expect(blocksPerPart * block * width * width * 4).toBeLessThanOrEqual(128 * 2 ** 20);
+describe('cutGrids', () => {
+  const square = (sides: readonly number[], widths: readonly number[]) =>
+    sides.map((side, k) => grid(side, side, widths[k]));
+
+  it.each<[string, Grid[]]>([
+    ['the built-in backbone at 224', square([14, 28, 56], [59, 26, 15])],
+    ['the widest that PaDiM offers', square([16, 32, 64], [314, 157, 79])],
+    ['odd sides', square([15, 30, 60], [59, 26, 15])],
+    ['one grid', square([37], [100])],
+    ['one coarsest cell', square([1, 2, 4], [20, 30, 50])],
+  ])('whole, in order, and small enough: %s', (_, grids) => {
+    const bands = cutGrids(grids);
+    grids.forEach((whole, k) => {
+      expect(bands.reduce((sum, band) => sum + band[k].rows, 0)).toBe(whole.rows);
+      for (const band of bands) {
+        expect(band[k].rows).toBe((band[0].rows * whole.rows) / grids[0].rows);
+        expect({ ...band[k], rows: whole.rows }).toEqual(whole);
+      }
+      expect(Math.max(...bands.map((band) => band[k].rows))).toBe(bands[0][k].rows);
+    });
+    // What WebGPU binds by default.
+    for (const k of grids.keys())
+      expect(
+        (whiteningSize(bands[0].slice(0, k + 1)) - whiteningSize(bands[0].slice(0, k))) * 4,
+      ).toBeLessThanOrEqual(128 * 2 ** 20);
   });
 });
