@@ -44,6 +44,8 @@ export interface FitRecord {
   readonly setId: SetId;
   readonly spec: FitSpec;
   readonly goodIds: readonly ImageId[];
+  /** Defective images it was fitted on; they are left out of its figures. */
+  readonly defectIds?: readonly ImageId[];
   readonly createdAt: number;
   readonly summary?: FitSummary;
 }

@@ -83,15 +83,23 @@ export class App {
     return this.page.getByRole('list', { name: 'Images' }).getByRole('button');
   }
 
+  /** Ticks one method alone, or several. */
+  async choose(...methods: readonly string[]): Promise<void> {
+    const boxes = this.page.getByRole('group', { name: 'Methods' }).getByRole('checkbox');
+    await boxes.first().waitFor();
+    for (const box of await boxes.all())
+      await box.setChecked(methods.includes((await box.getAttribute('aria-label'))!));
+  }
+
   /** Starts a fit under Detectors, with some options set by their labels. */
   async fit(method: string, options: Readonly<Record<string, string>> = {}): Promise<void> {
     await this.go('Detectors');
-    await this.page.getByRole('radio', { name: method }).check();
+    await this.choose(method);
     for (const [label, value] of Object.entries(options)) {
       const field = this.page.getByLabel(label, { exact: true });
       if ((await field.evaluate((node) => node.tagName)) === 'SELECT') await field.selectOption(value);
       else await field.fill(value);
     }
-    await this.page.getByRole('button', { name: /^Fit on/ }).click();
+    await this.page.getByRole('button', { name: /^Fit .* on / }).click();
   }
 }

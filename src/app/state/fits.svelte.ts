@@ -1,5 +1,5 @@
 import { AppError } from '../../base/errors';
-import type { BackboneId, FitId, JobId } from '../../base/ids';
+import type { BackboneId, FitId, ImageId, JobId } from '../../base/ids';
 import type { BackboneDescription, MethodDescription, Options } from '../../protocol/engine-api';
 import type { BackboneStore } from '../../store/backbone-store';
 import type { FitStore } from '../../store/fit-store';
@@ -70,31 +70,35 @@ export class Fits {
     title: string,
     set: SetRecord,
     good: readonly Entry[],
+    defects: readonly Entry[],
   ): Promise<FitRecord | undefined> {
     const record: FitRecord = {
       id: crypto.randomUUID() as FitId,
       setId: set.id,
       createdAt: Date.now(),
       goodIds: good.map(({ imageId }) => imageId),
+      ...(defects.length && { defectIds: defects.map(({ imageId }) => imageId) }),
       spec: { ...plan, fitId: '' as FitId, white: whiteOf(good) },
     };
     const fit = { ...record, spec: { ...record.spec, fitId: record.id } };
     await this.store.putFit(fit);
     this.list = [...this.list, fit];
-    return this.#run(fit, title, good);
+    return this.#run(fit, title, good, defects);
   }
 
   /** Takes up a fit that a closed tab or a crash left unfinished. @throws store/missing, fit/… */
   async resume(fit: FitRecord, title: string, entries: readonly Entry[]): Promise<FitRecord | undefined> {
     const byId = new Map(entries.map((entry) => [entry.imageId, entry]));
-    const good = fit.goodIds.flatMap((id) => byId.get(id) ?? []);
-    if (good.length < fit.goodIds.length)
+    const there = (ids: readonly ImageId[]) => ids.flatMap((id) => byId.get(id) ?? []);
+    const ids = [...fit.goodIds, ...(fit.defectIds ?? [])];
+    const missing = ids.length - there(ids).length;
+    if (missing)
       throw new AppError(
         'store/missing',
-        `${fit.goodIds.length - good.length} of the ${fit.goodIds.length} images of this fit are no longer in the set`,
+        `${missing} of the ${ids.length} images of this fit are no longer in the set`,
         { hint: 'Start a new fit on the images that are there.' },
       );
-    return this.#run(fit, title, good);
+    return this.#run(fit, title, there(fit.goodIds), there(fit.defectIds ?? []));
   }
 
   /** Deletes a fit; what it found goes with it. */
@@ -107,7 +111,12 @@ export class Fits {
     });
   }
 
-  async #run(fit: FitRecord, title: string, good: readonly Entry[]): Promise<FitRecord | undefined> {
+  async #run(
+    fit: FitRecord,
+    title: string,
+    good: readonly Entry[],
+    defects: readonly Entry[],
+  ): Promise<FitRecord | undefined> {
     try {
       const summary = await this.jobs.runFit(`Fitting ${title}`, (job) =>
         this.client.fit(
@@ -115,9 +124,11 @@ export class Fits {
             jobId: crypto.randomUUID() as JobId,
             spec: fit.spec,
             good: good.map(({ imageId, name, image }) => ({ id: imageId, name, blob: image.blob })),
-            defects: [],
+            defects: defects.flatMap(({ imageId, name, image, mask }) =>
+              mask ? [{ image: { id: imageId, name, blob: image.blob }, mask }] : [],
+            ),
           },
-          (progress) => (job.progress = progress),
+          (progress) => job.tick(progress),
           job.signal,
         ),
       );

@@ -3,7 +3,7 @@ import type { FitId, ImageId } from '../../base/ids';
 import { calibrate } from '../../metrics/threshold';
 import { verdict } from '../../review/verdict';
 import type { Verdict } from '../../review/verdict';
-import type { SetFigures } from '../../protocol/pixels-api';
+import type { EvaluationItem, SetFigures } from '../../protocol/pixels-api';
 import type { FitRecord, ResultRecord } from '../../store/schema';
 import type { FitStore } from '../../store/fit-store';
 import type { EngineClient } from '../engine-client';
@@ -80,12 +80,10 @@ export class Inspections {
         (result) => {
           done++;
           tick();
-          if (this.fit?.id !== fit.id) return;
-          if ('error' in result) {
+          const shown = this.fit?.id === fit.id;
+          if (!('error' in result)) this.#keep(fit.id, result, shown);
+          else if (shown)
             this.failures.set(result.imageId, `${result.error.message} ${result.error.hint}`.trim());
-            return;
-          }
-          this.#keep(fit.id, result);
         },
         job.signal,
       );
@@ -95,11 +93,7 @@ export class Inspections {
   /** Figures of merit over labelled images, computed off the page's thread. */
   async evaluate(entries: readonly Entry[]): Promise<void> {
     const { fit } = this;
-    const items = entries.flatMap(({ imageId, name, className, mask }) => {
-      const result = this.results.get(imageId);
-      const defective = className === undefined ? undefined : className !== 'good';
-      return result ? [{ name, score: result.score, map: result.map, defective, mask }] : [];
-    });
+    const items = fit ? evaluationItems(fit, entries, (id) => this.results.get(id)) : [];
     if (!fit || !items.some(({ defective }) => defective !== undefined)) {
       this.figures = undefined;
       return;
@@ -116,11 +110,31 @@ export class Inspections {
     }
   }
 
-  #keep(fitId: FitId, { imageId, score, map, side, durationMs }: Omit<ResultRecord, 'fitId'>): void {
+  #keep(
+    fitId: FitId,
+    { imageId, score, map, side, durationMs }: Omit<ResultRecord, 'fitId'>,
+    shown: boolean,
+  ): void {
     const record: ResultRecord = { fitId, imageId, score, map, side, durationMs };
-    this.results.set(imageId, record);
-    this.failures.delete(imageId);
+    if (shown) {
+      this.results.set(imageId, record);
+      this.failures.delete(imageId);
+    }
     // Shown even when it can't be stored; the notice says that a reload would lose it.
     this.store.putResult(record).catch((error: unknown) => this.notices.fail(error));
   }
+}
+
+/** What figures are computed from: inspected images, less those that the fit was fitted on. */
+export function evaluationItems(
+  { defectIds = [] }: FitRecord,
+  entries: readonly Entry[],
+  resultOf: (imageId: ImageId) => ResultRecord | undefined,
+): EvaluationItem[] {
+  return entries.flatMap(({ imageId, name, className, mask }) => {
+    const result = resultOf(imageId);
+    const defective = className === undefined ? undefined : className !== 'good';
+    if (!result || defectIds.includes(imageId)) return [];
+    return [{ name, score: result.score, map: result.map, defective, mask }];
+  });
 }

@@ -1,9 +1,18 @@
 import { isCancelled } from '../../base/errors';
 import type { JobProgress } from '../../protocol/engine-api';
 
+/** One point of a training's curve. */
+export interface LossPoint {
+  readonly step: number;
+  readonly loss: number;
+}
+
 /** A job that runs, as the bar at the foot shows it. */
 export class Job {
   progress = $state.raw<JobProgress | undefined>(undefined);
+  /** Of training steps, as they come; of good images that are not trained on. */
+  losses = $state.raw<readonly LossPoint[]>([]);
+  heldOutLosses = $state.raw<readonly LossPoint[]>([]);
   /** Cancel was asked for; the job ends at its next tick. */
   ending = $state(false);
   readonly #abort = new AbortController();
@@ -12,6 +21,13 @@ export class Job {
 
   get signal(): AbortSignal {
     return this.#abort.signal;
+  }
+
+  tick(progress: JobProgress): void {
+    const { done: step, loss, heldOutLoss } = progress;
+    this.progress = progress;
+    if (loss !== undefined) this.losses = [...this.losses, { step, loss }];
+    if (heldOutLoss !== undefined) this.heldOutLosses = [...this.heldOutLosses, { step, loss: heldOutLoss }];
   }
 
   cancel(): void {

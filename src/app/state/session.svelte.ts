@@ -1,7 +1,7 @@
 import type { ImageId } from '../../base/ids';
 import { toAppError } from '../../base/errors';
 import type { PathEntry } from '../../exchange/layout';
-import type { EngineReport } from '../../protocol/engine-api';
+import type { EngineReport, Options } from '../../protocol/engine-api';
 import { BackboneStore } from '../../store/backbone-store';
 import type { Database } from '../../store/database';
 import { FitStore } from '../../store/fit-store';
@@ -9,6 +9,8 @@ import { LibraryStore } from '../../store/library-store';
 import type { FitRecord, SetRecord } from '../../store/schema';
 import { SettingsStore } from '../../store/settings-store';
 import { EngineClient } from '../engine-client';
+import { Comparison } from './comparison.svelte';
+import { Costs } from './costs.svelte';
 import type { FitPlan } from './fits.svelte';
 import { BUILT_IN, Fits } from './fits.svelte';
 import { Inspections } from './inspections.svelte';
@@ -28,6 +30,8 @@ export class Session {
   readonly library: Library;
   readonly fits: Fits;
   readonly inspections: Inspections;
+  readonly comparison: Comparison;
+  readonly costs: Costs;
   readonly settings: SettingsStore;
   engine = $state.raw<EngineReport | undefined>(undefined);
   /** Why the engine could not be started. */
@@ -49,6 +53,8 @@ export class Session {
     const fitStore = new FitStore(database);
     this.fits = new Fits(fitStore, new BackboneStore(database), this.client, this.jobs, this.notices);
     this.inspections = new Inspections(fitStore, this.client, this.jobs, this.notices);
+    this.comparison = new Comparison(fitStore, this.client);
+    this.costs = new Costs(this.client);
   }
 
   /** Opens what was open before the reload. */
@@ -116,7 +122,40 @@ export class Session {
     const { set, good } = this.library;
     const title = this.titleOf(plan.method);
     if (!set) return;
-    await this.#showFit(() => this.fits.start(plan, title, set, good));
+    const defects = this.defectsFor(plan.method, plan.options);
+    await this.#showFit(() => this.fits.start(plan, title, set, good, defects));
+  }
+
+  /** Fits one after the other; one that fails doesn't stop the rest. */
+  async fitAll(plans: readonly FitPlan[]): Promise<void> {
+    await Promise.all(plans.map((plan) => this.fit(plan)));
+  }
+
+  /** Puts the finished fits of the set beside each other. */
+  async compare(): Promise<void> {
+    const finished = this.fits.list.filter(({ summary }) => summary);
+    await this.comparison.open(finished, this.library.toInspect);
+  }
+
+  /** Inspects with every finished fit what it has not seen yet. */
+  async inspectAll(): Promise<void> {
+    const open = this.inspections.fit;
+    for (const { fit, results } of this.comparison.columns) {
+      const unseen = this.library.toInspect.filter(({ imageId }) => !results.has(imageId));
+      if (!unseen.length) continue;
+      await this.openFit(fit);
+      await this.inspect(unseen);
+    }
+    await this.openFit(open);
+    await this.compare();
+  }
+
+  /** Defective images with masks that a method takes when its options say so. */
+  defectsFor(methodId: string, options: Options): readonly Entry[] {
+    const needs = this.engine?.methods.find(({ id }) => id === methodId)?.needs;
+    if (!needs || needs.defects === 'none') return [];
+    if (needs.defectsWhen && options[needs.defectsWhen[0]] !== needs.defectsWhen[1]) return [];
+    return this.library.entries.filter(({ mask, className }) => mask && className !== 'good');
   }
 
   async resume(fit: FitRecord): Promise<void> {

@@ -7,6 +7,18 @@ export type MapScale =
   | { readonly kind: 'calibrated'; readonly by: Calibration }
   | { readonly kind: 'range'; readonly low: number; readonly high: number };
 
+/** A fit's scale: calibrated where it can be, otherwise the range of all its maps, so that images stay comparable. */
+export function mapScale(
+  by: Calibration | null,
+  results: Iterable<{ readonly map: Float32Array }>,
+): MapScale {
+  if (by) return { kind: 'calibrated', by };
+  let [low, high] = [Infinity, -Infinity];
+  for (const { map } of results)
+    for (const value of map) [low, high] = [Math.min(low, value), Math.max(high, value)];
+  return { kind: 'range', low, high };
+}
+
 /** A map value on the scale. */
 export function scaled(scale: MapScale, value: number): number {
   if (scale.kind === 'calibrated') return calibrate(scale.by, value);
@@ -42,6 +54,21 @@ export function paintGrey(grey: Uint8Array, width: number, height: number): Imag
   for (let i = 0; i < grey.length; i++) words[i] = 0xff000000 | (grey[i] * 0x010101);
   return image;
 }
+
+/** A plane of 0 … 1 as a picture. */
+export const paintUnit = (plane: Float32Array, side: number): ImageData =>
+  paintGrey(
+    Uint8Array.from(plane, (value) => Math.round(255 * Math.min(Math.max(value, 0), 1))),
+    side,
+    side,
+  );
+
+/** How far a picture is from another, signed: mid-grey where they are equal. */
+export const paintDifference = (a: Float32Array, b: Float32Array, side: number): ImageData =>
+  paintUnit(
+    a.map((value, i) => 0.5 + (value - b[i]) / 2),
+    side,
+  );
 
 /** The line between values below and above a threshold, as segments in map pixels: marching squares. */
 export function contourOf(values: Float32Array, side: number, threshold: number): Path2D {

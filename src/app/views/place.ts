@@ -8,4 +8,8 @@ export const PLACE_TITLES: Readonly<Record<Place, string>> = {
   results: 'Results',
 };
 
-export const placeOf = (hash: string): Place => PLACES.find((place) => hash === `#${place}`) ?? 'images';
+/** `#detectors/cfa`: the place, and what is looked at there. */
+export function placeOf(hash: string): { place: Place; detail: string } {
+  const [name, detail = ''] = hash.slice(1).split('/');
+  return { place: PLACES.find((place) => place === name) ?? 'images', detail };
+}

@@ -154,7 +154,7 @@ function stepOf(
       const descriptor = net('descriptor');
       const packed = reshape(input('packed', [batch, packedWidth([shape])]), [batch, ...shape]);
       const x = known ? scaled(packed, graph.constant(known.scale)) : packed;
-      const bank = known ? graph.constant(known.bank) : graph.placeholder('float32', [h * w, channels]);
+      const bank = known ? graph.constant(known.bank) : input('bank', [h * w, channels]);
       const radius = descriptor.parameter('radius', [1], filledWith(FIRST_RADIUS));
       const used = learnsRadius ? radius : stopGradient(radius);
       const loss = sphereLoss(toPatches(describePatches(descriptor, x)), bank, used);
@@ -182,7 +182,7 @@ export const cfa: Detector<CfaOptions> = {
     cost: 'A product of all positions with all centres for every image, in training and inspection.',
   },
   options: {
-    steps: stepsOption(60),
+    steps: stepsOption(60, 'fixed'),
     batch: batchOption(4),
     learningRate: rateOption(1e-3),
     radius: {

@@ -13,7 +13,7 @@ export const SCALE_OPTION: ChoiceSpec = {
   kind: 'choice',
   default: 'auto',
   choices: [
-    { value: 'auto', label: 'as the backbone needs' },
+    { value: 'auto', label: 'by the backbone' },
     { value: 'on', label: 'to unit spread' },
     { value: 'off', label: 'as they are' },
   ],

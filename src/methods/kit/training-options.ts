@@ -1,15 +1,21 @@
 import type { NumberSpec } from '../options';
 
-/** Options that every trained method has, each with the method's own default. */
-export const stepsOption = (value: number): NumberSpec => ({
+/**
+ * Options that every trained method has, each with the method's own default.
+ * @param ends whether training may end before, by held-out good images
+ */
+export const stepsOption = (value: number, ends: 'held out' | 'fixed' = 'held out'): NumberSpec => ({
   kind: 'number',
   default: value,
   min: 1,
   max: 100_000,
   integer: true,
   unit: 'steps',
-  label: 'Steps at most',
-  help: 'Training ends earlier when held-out good images stop getting better.',
+  label: ends === 'fixed' ? 'Steps' : 'Steps at most',
+  help:
+    ends === 'fixed'
+      ? 'Length of the training; its end is not found by itself.'
+      : 'Training ends earlier when held-out good images stop getting better.',
 });
 
 export const batchOption = (value: number): NumberSpec => ({
