@@ -20,7 +20,7 @@ export default defineConfig({
           name: 'unit',
           environment: 'node',
           include: ['tests/**/*.test.ts'],
-          exclude: ['tests/e2e/**', 'tests/**/*.browser.test.ts', 'tests/**/*.golden.test.ts'],
+          exclude: ['tests/e2e/**', 'tests/**/*.{browser,golden,slow}.test.ts'],
           testTimeout: 60_000,
         },
       },
@@ -30,6 +30,15 @@ export default defineConfig({
           environment: 'node',
           include: ['tests/**/*.golden.test.ts'],
           testTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          // Whole fits; apart from the rest, so that the fast lane stays fast.
+          name: 'slow',
+          environment: 'node',
+          include: ['tests/**/*.slow.test.ts'],
+          testTimeout: 120_000,
         },
       },
       {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { checkNode, ensureBuilt, ensureChromium, ensureInstalled, root, run } from './prepare.mjs';
 
 const LANES = {
-  all: ['format', 'lint', 'types', 'unit', 'golden', 'browser', 'e2e'],
+  all: ['format', 'lint', 'types', 'unit', 'golden', 'slow', 'browser', 'e2e'],
   fast: ['types', 'unit'],
   golden: ['golden'],
 };
