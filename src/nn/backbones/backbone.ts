@@ -4,6 +4,7 @@ import { div, sub } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
 import { DeclaringLayers } from '../layers';
 import type { NetLayers } from '../layers';
+import type { BlockStyle } from '../residual-blocks';
 
 /** A backbone layer's part in methods that take several depths; the number is its reduction. */
 export type TapRole = 'level1' | 'level2' | 'level3' | 'level4';
@@ -28,6 +29,15 @@ export interface Backbone {
   readonly levels: Readonly<Record<TapRole, string>>;
   /** Whether tapped features are linear (signed, wide) rather than rectified: methods.md 1.10. */
   readonly linearTaps: boolean;
+  /**
+   * Of what residual blocks decoders that mirror it are made: blocks in each level, and the width behind the third.
+   * Undefined where levels don't shrink.
+   */
+  readonly mirror?: {
+    readonly style: BlockStyle;
+    readonly blocks: readonly [number, number, number, number];
+    readonly deepestWidth: number;
+  };
   /** Square input sides it takes. */
   readonly sides: { readonly multipleOf: number; readonly least: number; readonly usual: number };
   readonly batchNormEpsilon: number;

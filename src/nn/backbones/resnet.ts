@@ -1,18 +1,14 @@
 import { AppError } from '../../base/errors';
-import { add, globalAveragePool, linear, maxPool, relu } from '../../graph/ops/index';
-import type { Value } from '../../graph/value';
-import type { NetLayers } from '../layers';
+import { globalAveragePool, linear, maxPool, relu } from '../../graph/ops/index';
+import { residualBlock } from '../residual-blocks';
+import type { BlockStyle } from '../residual-blocks';
 import { IMAGENET, TapCollector } from './backbone';
 import type { Backbone } from './backbone';
 
-interface ResNetPlan {
+interface ResNetPlan extends BlockStyle {
   readonly architecture: string;
   readonly title: string;
   readonly blocks: readonly [number, number, number, number];
-  /** Bottlenecks (1×1, 3×3, 1×1) instead of two 3×3. */
-  readonly bottleneck: boolean;
-  /** Width of the 3×3 convolution in bottlenecks, as a multiple of the usual. */
-  readonly widen: number;
 }
 
 /** @source methods.md 23.1 */
@@ -30,40 +26,7 @@ const PLANS: readonly ResNetPlan[] = [
   },
 ];
 
-const EXPANSION = 4;
 const CLASSES = 1000;
-
-function basicBlock(layers: NetLayers, x: Value, name: string, width: number, stride: 1 | 2): Value {
-  const inner = relu(
-    layers.convNorm(x, `${name}.conv1`, `${name}.bn1`, { channels: width, kernel: 3, stride }),
-  );
-  const main = layers.convNorm(inner, `${name}.conv2`, `${name}.bn2`, { channels: width, kernel: 3 });
-  return relu(add(main, shortcut(layers, x, name, width, stride)));
-}
-
-/** The 3×3 carries the stride, as torchvision and timm have it. */
-function bottleneck(
-  layers: NetLayers,
-  x: Value,
-  name: string,
-  width: number,
-  stride: 1 | 2,
-  widen: number,
-): Value {
-  const inner = width * widen;
-  const out = width * EXPANSION;
-  const reduced = relu(layers.convNorm(x, `${name}.conv1`, `${name}.bn1`, { channels: inner, kernel: 1 }));
-  const filtered = relu(
-    layers.convNorm(reduced, `${name}.conv2`, `${name}.bn2`, { channels: inner, kernel: 3, stride }),
-  );
-  const main = layers.convNorm(filtered, `${name}.conv3`, `${name}.bn3`, { channels: out, kernel: 1 });
-  return relu(add(main, shortcut(layers, x, name, out, stride)));
-}
-
-function shortcut(layers: NetLayers, x: Value, name: string, channels: number, stride: 1 | 2): Value {
-  if (stride === 1 && x.shape[1] === channels) return x;
-  return layers.convNorm(x, `${name}.downsample.0`, `${name}.downsample.1`, { channels, kernel: 1, stride });
-}
 
 function resNet(plan: ResNetPlan): Backbone {
   return {
@@ -72,6 +35,7 @@ function resNet(plan: ResNetPlan): Backbone {
     normalisation: IMAGENET,
     levels: { level1: 'layer1', level2: 'layer2', level3: 'layer3', level4: 'layer4' },
     linearTaps: false,
+    mirror: { style: plan, blocks: plan.blocks, deepestWidth: 512 },
     sides: { multipleOf: 32, least: 64, usual: 224 },
     batchNormEpsilon: 1e-5,
     forward(layers, x, wanted) {
@@ -85,9 +49,7 @@ function resNet(plan: ResNetPlan): Backbone {
           const name = `layer${stage + 1}.${block}`;
           const width = 64 << stage;
           const stride = stage > 0 && block === 0 ? 2 : 1;
-          y = plan.bottleneck
-            ? bottleneck(layers, y, name, width, stride, plan.widen)
-            : basicBlock(layers, y, name, width, stride);
+          y = residualBlock(layers, y, name, plan, width, stride);
         }
         taps.offer(`layer${stage + 1}`, y);
         if (taps.complete) return taps.found;
