@@ -1,14 +1,15 @@
-import { floatTensor } from '../../base/tensor';
+import { floatTensor, floats } from '../../base/tensor';
+import type { TensorData } from '../../base/tensor';
 import { GraphBuilder } from '../../graph/builder';
 import { matMul, reduceMin } from '../../graph/ops/index';
 import type { DeviceTensor } from '../../runtime/device-tensor';
 import type { FitContext, FitProgram } from '../contract';
 
 /** Farthest points looked at together; more would be covered by each other before they are picked. */
-const CANDIDATES = 512;
-/** Picks whose distances are computed in one product are a multiple of this, so that few programs are made. */
-const PICK_STEP = 16;
-const MOST_PICKS = 128;
+const CANDIDATES = 1024;
+/** Picks whose distances are computed in one product: two sizes, so that few programs are made. */
+const FEW_PICKS = 32;
+const MOST_PICKS = 256;
 /** Points in one product: their distances stay in the processor's cache until the minimum is taken. */
 const BLOCK = 4096;
 
@@ -34,6 +35,10 @@ export interface Points {
  * B points that are farthest now, the nearest has distance τ; no other point is ever farther than τ. So as long as
  * the farthest candidate is beyond τ it is the farthest of all, and following the candidates' distances among
  * themselves is enough to know the next picks; only then all points are brought up to date.
+ *
+ * Distances are float32's, by |x|² + |c|² − 2x·c from the points' mean: of the squares some 1e-6·|x|² is rounding. So
+ * where points are left that differ by less than a hundredth of |x|, a pick may be a few percent less far than the
+ * farthest of them. Equal points are known as such.
  * @source Sener and Savarese 2018, algorithm 1; methods.md 5.3
  */
 export async function* greedyCoreset(
@@ -42,69 +47,104 @@ export async function* greedyCoreset(
   size: number,
   start: number,
 ): AsyncGenerator<number, Coreset> {
-  const distances = new SquaredDistances(context, points);
+  const rows = new WidenedRows(points);
+  const distances = new SquaredDistances(context, rows);
   try {
     const nearest = new Float32Array(points.count).fill(Infinity);
-    const index: number[] = [start];
-    const radius: number[] = [0];
-    let fresh: readonly number[] = index;
+    const picks = new Picks(rows);
+    picks.add(start, 0);
+    let known = 0;
     while (true) {
-      await distances.lower(nearest, fresh);
-      yield index.length;
-      const picks = await followCandidates(distances, nearest, size - index.length);
-      if (!picks.length) break;
-      for (const pick of picks) {
-        index.push(pick.index);
-        radius.push(Math.sqrt(pick.squared));
-      }
-      fresh = picks.map((pick) => pick.index);
+      await distances.lower(nearest, picks.index.slice(known));
+      known = picks.index.length;
+      yield known;
+      if (known >= size || !(await followCandidates(distances, nearest, picks, size))) break;
     }
-    return { index: Int32Array.from(index), radius: Float32Array.from(radius) };
+    return { index: Int32Array.from(picks.index), radius: Float32Array.from(picks.radius) };
   } finally {
     distances.dispose();
   }
 }
 
-interface Chosen {
-  readonly index: number;
-  readonly squared: number;
+/** The points that were picked, in order. */
+class Picks {
+  readonly index: number[] = [];
+  readonly radius: number[] = [];
+  /** Picks by |x|², which equal points share. */
+  readonly #byNorm = new Map<number, number[]>();
+
+  constructor(private readonly rows: WidenedRows) {}
+
+  add(point: number, squared: number): void {
+    this.index.push(point);
+    this.radius.push(Math.sqrt(squared));
+    const norm = this.rows.norm(point);
+    this.#byNorm.set(norm, [...(this.#byNorm.get(norm) ?? []), point]);
+  }
+
+  /** Whether a point is equal to a picked one. */
+  hold(point: number): boolean {
+    return (this.#byNorm.get(this.rows.norm(point)) ?? []).some((pick) => this.rows.equal(pick, point));
+  }
 }
 
-/** The next picks that are certain: at least one, unless none is wanted or every point has distance 0. */
+/** Adds the next picks that are certain, if any. @returns false when every point is picked or equal to a pick */
 async function followCandidates(
   distances: SquaredDistances,
   nearest: Float32Array,
-  most: number,
-): Promise<Chosen[]> {
-  if (most <= 0) return [];
-  const { candidates, bound } = farthest(nearest, Math.min(CANDIDATES, nearest.length));
-  const between = await distances.between(candidates);
+  picks: Picks,
+  size: number,
+): Promise<boolean> {
+  const { candidates, bound, lastTie } = farthest(nearest, Math.min(CANDIDATES, nearest.length));
   const own = Float32Array.from(candidates, (candidate) => nearest[candidate]);
-  const picks: Chosen[] = [];
-  while (picks.length < most) {
-    let best = 0;
-    for (let i = 1; i < own.length; i++) if (own[i] > own[best]) best = i;
-    // The first is the farthest of all; later ones only while nothing outside can be as far.
-    if (own[best] <= 0 || (picks.length && own[best] <= bound)) break;
-    picks.push({ index: candidates[best], squared: own[best] });
-    for (let i = 0, at = best * own.length; i < own.length; i++, at++)
-      if (between[at] < own[i]) own[i] = between[at];
+  let best = largest(own);
+  if (own[best] <= 0) return false;
+  const between = await distances.between(candidates);
+  while (picks.index.length < size && own[best] > 0) {
+    const point = candidates[best];
+    // Certain while nothing outside can be as far, or comes first among equals.
+    if (own[best] < bound || (own[best] === bound && point > lastTie)) break;
+    if (picks.hold(point)) nearest[point] = 0;
+    else {
+      picks.add(point, own[best]);
+      for (let i = 0, at = best * own.length; i < own.length; i++, at++)
+        if (between[at] < own[i]) own[i] = Math.max(between[at], 0);
+    }
     own[best] = 0;
+    best = largest(own);
   }
-  return picks;
+  return true;
 }
 
-/** Indices of the `count` largest values, ascending, ties by lowest index; `bound` is the smallest of them. */
-function farthest(values: Float32Array, count: number): { candidates: Int32Array; bound: number } {
+/** Index of the largest value, the first of equals. */
+function largest(values: Float32Array): number {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
+  return best;
+}
+
+/**
+ * Indices of the `count` largest values, ascending, ties by lowest index; `bound` is the smallest of them, `lastTie` the
+ * last index of that value.
+ */
+function farthest(
+  values: Float32Array,
+  count: number,
+): { candidates: Int32Array; bound: number; lastTie: number } {
   const bound = kthLargest(values.slice(), count);
   const candidates = new Int32Array(count);
   let above = 0;
   for (const value of values) if (value > bound) above++;
   let ties = count - above;
+  let lastTie = -1;
   let n = 0;
   for (let i = 0; i < values.length; i++)
-    if (values[i] > bound || (values[i] === bound && ties-- > 0)) candidates[n++] = i;
-  return { candidates, bound };
+    if (values[i] > bound) candidates[n++] = i;
+    else if (values[i] === bound && ties > 0) {
+      ties--;
+      candidates[n++] = lastTie = i;
+    }
+  return { candidates, bound, lastTie };
 }
 
 /** The k-th largest value by quickselect; reorders its argument. */
@@ -132,83 +172,128 @@ function kthLargest(values: Float32Array, k: number): number {
   return values[target];
 }
 
+/** Points as rows [x, |x|², 1], x from their mean: distances stay, norms shrink, and with them the rounding. */
+class WidenedRows {
+  readonly count: number;
+  /** Of a point's own values. */
+  readonly width: number;
+  readonly stride: number;
+  readonly values: Float32Array;
+
+  constructor({ values, count, width }: Points) {
+    this.count = count;
+    this.width = width;
+    this.stride = width + 2;
+    this.values = new Float32Array(count * this.stride);
+    const mean = coarseMean(values, count, width);
+    for (let p = 0, from = 0, to = 0; p < count; p++, to += 2) {
+      let norm = 0;
+      for (let i = 0; i < width; i++) {
+        const value = Math.fround(values[from++] - mean[i]);
+        this.values[to++] = value;
+        norm += value * value;
+      }
+      this.values[to] = norm;
+      this.values[to + 1] = 1;
+    }
+  }
+
+  norm(point: number): number {
+    return this.values[point * this.stride + this.width];
+  }
+
+  equal(a: number, b: number): boolean {
+    for (let i = a * this.stride, j = b * this.stride, end = i + this.width; i < end; i++, j++)
+      if (this.values[i] !== this.values[j]) return false;
+    return true;
+  }
+
+  /** Some rows, [count, width+2]. */
+  some(points: Int32Array): TensorData {
+    const out = new Float32Array(points.length * this.stride);
+    points.forEach((point, row) =>
+      out.set(this.values.subarray(point * this.stride, (point + 1) * this.stride), row * this.stride),
+    );
+    return floatTensor([points.length, this.stride], out);
+  }
+
+  /** [−2c, 1, |c|²] in columns; the last one is repeated up to `columns`. */
+  centres(points: ArrayLike<number>, columns: number): TensorData {
+    const { width, stride, values } = this;
+    const out = new Float32Array(stride * columns);
+    for (let column = 0; column < columns; column++) {
+      const from = points[Math.min(column, points.length - 1)] * stride;
+      for (let i = 0, to = column; i < width; i++, to += columns) out[to] = -2 * values[from + i];
+      out[width * columns + column] = 1;
+      out[(width + 1) * columns + column] = values[from + width];
+    }
+    return floatTensor([stride, columns], out);
+  }
+}
+
+/** The mean with few digits, so that differences of numbers with few digits stay exact, and ties among them ties. */
+function coarseMean(values: Float32Array, count: number, width: number): Float64Array {
+  const mean = new Float64Array(width);
+  let most = 0;
+  for (let p = 0, at = 0; p < count; p++)
+    for (let i = 0; i < width; i++, at++) {
+      mean[i] += values[at];
+      if (Math.abs(values[at]) > most) most = Math.abs(values[at]);
+    }
+  const step = most ? 2 ** (Math.floor(Math.log2(most)) - 7) : 1;
+  return mean.map((sum) => Math.round(sum / count / step) * step);
+}
+
 /** Squared distances as one product of widened vectors: [x, |x|², 1] · [−2c, 1, |c|²]. */
 class SquaredDistances {
-  /** [BLOCK, width+2] each, the last one shorter. */
-  readonly #blocks: DeviceTensor[];
-  readonly #centred: Points;
+  /** [rows, width+2] each. */
+  readonly #blocks: DeviceTensor[] = [];
 
   constructor(
     private readonly context: Pick<FitContext, 'compile' | 'upload'>,
-    points: Points,
+    private readonly rows: WidenedRows,
   ) {
-    this.#centred = centre(points);
-    this.#blocks = [];
-    for (let first = 0; first < points.count; first += BLOCK) {
-      const rows = Math.min(BLOCK, points.count - first);
-      this.#blocks.push(context.upload(this.#widened(rows, (i) => first + i)));
+    const { count, stride, values } = rows;
+    // Of one size, but for the last.
+    const block = Math.ceil(count / Math.ceil(count / BLOCK));
+    for (let first = 0; first < count; first += block) {
+      const last = Math.min(first + block, count);
+      const some = values.subarray(first * stride, last * stride);
+      this.#blocks.push(context.upload(floatTensor([last - first, stride], some)));
     }
   }
 
   /** nearest[i] = min(nearest[i], squared distance to any of `picks`); picks themselves get 0. */
   async lower(nearest: Float32Array, picks: readonly number[]): Promise<void> {
     for (let at = 0; at < picks.length; at += MOST_PICKS) {
-      const centres = this.#centres(picks.slice(at, at + MOST_PICKS), PICK_STEP);
-      for (const [block, points] of this.#blocks.entries()) {
+      const some = picks.slice(at, at + MOST_PICKS);
+      const centres = this.rows.centres(some, some.length > FEW_PICKS ? MOST_PICKS : FEW_PICKS);
+      let first = 0;
+      for (const points of this.#blocks) {
         const program = await this.#program(points.shape[0], centres.shape[1], true);
         const { values } = await program.run({ points, centres }, { finite: false });
-        lowerTo(nearest, values.squared.data as Float32Array, block * BLOCK);
+        lowerTo(nearest, floats(values.squared), first);
+        first += points.shape[0];
       }
     }
     for (const pick of picks) nearest[pick] = 0;
   }
 
-  /** Squared distances among some points, [n,n]. */
+  /** Squared distances among some points, [n,n]; rounding may leave a small negative. */
   async between(index: Int32Array): Promise<Float32Array> {
-    const points = this.#widened(index.length, (i) => index[i]);
-    const centres = this.#centres(Array.from(index), 1);
     const program = await this.#program(index.length, index.length, false);
-    const { values } = await program.run({ points, centres }, { finite: false });
-    return values.squared.data as Float32Array;
+    const feeds = { points: this.rows.some(index), centres: this.rows.centres(index, index.length) };
+    return floats((await program.run(feeds, { finite: false })).values.squared);
   }
 
   dispose(): void {
     for (const block of this.#blocks) block.dispose();
   }
 
-  /** [x, |x|², 1] in rows. */
-  #widened(rows: number, indexOf: (row: number) => number) {
-    const { values, width } = this.#centred;
-    const out = new Float32Array(rows * (width + 2));
-    for (let row = 0; row < rows; row++) {
-      const from = indexOf(row) * width;
-      const to = row * (width + 2);
-      out.set(values.subarray(from, from + width), to);
-      out[to + width] = squaredNorm(values, from, width);
-      out[to + width + 1] = 1;
-    }
-    return floatTensor([rows, width + 2], out);
-  }
-
-  /** [−2c, 1, |c|²] in columns; the last one is repeated until their number is a multiple of `step`. */
-  #centres(picks: readonly number[], step: number) {
-    const { values, width } = this.#centred;
-    const count = Math.ceil(picks.length / step) * step;
-    const out = new Float32Array((width + 2) * count);
-    for (let column = 0; column < count; column++) {
-      const from = picks[Math.min(column, picks.length - 1)] * width;
-      for (let i = 0; i < width; i++) out[i * count + column] = -2 * values[from + i];
-      out[width * count + column] = 1;
-      out[(width + 1) * count + column] = squaredNorm(values, from, width);
-    }
-    return floatTensor([width + 2, count], out);
-  }
-
   #program(rows: number, columns: number, nearestOnly: boolean): Promise<FitProgram> {
     const graph = new GraphBuilder();
-    const inner = this.#centred.width + 2;
-    const points = graph.input('points', [rows, inner]);
-    const centres = graph.input('centres', [inner, columns]);
+    const points = graph.input('points', [rows, this.rows.stride]);
+    const centres = graph.input('centres', [this.rows.stride, columns]);
     const squared = matMul(points, centres);
     graph.output('squared', nearestOnly ? reduceMin(squared, [1]) : squared);
     return this.context.compile(graph.build());
@@ -221,20 +306,4 @@ function lowerTo(nearest: Float32Array, found: Float32Array, offset: number): vo
     const squared = found[i] > 0 ? found[i] : 0;
     if (squared < nearest[offset + i]) nearest[offset + i] = squared;
   }
-}
-
-function squaredNorm(values: Float32Array, from: number, width: number): number {
-  let sum = 0;
-  for (let i = from; i < from + width; i++) sum += values[i] * values[i];
-  return sum;
-}
-
-/** Points less their mean: distances stay, norms shrink, and with them the rounding of the norm trick. */
-function centre({ values, count, width }: Points): Points {
-  const mean = new Float64Array(width);
-  for (let p = 0; p < count; p++) for (let i = 0; i < width; i++) mean[i] += values[p * width + i];
-  const centred = new Float32Array(values.length);
-  for (let p = 0; p < count; p++)
-    for (let i = 0; i < width; i++) centred[p * width + i] = values[p * width + i] - mean[i] / count;
-  return { values: centred, count, width };
 }
