@@ -3,3 +3,5 @@ export { patchcore } from './detectors/patchcore';
 export { padim } from './detectors/padim';
 export { stfpm } from './detectors/stfpm';
 export { cfa } from './detectors/cfa';
+export { reverseDistillation } from './detectors/reverse-distillation';
+export { inpainting } from './detectors/inpainting';
