@@ -4,7 +4,7 @@ import { add } from './arithmetic';
 import { gather } from './gather';
 import { requireType } from './broadcast';
 import { convWeightGradient } from './conv-weight-gradient';
-import { concat, pad, reshape, slice } from './layout';
+import { concat, pad, reshape, slice, transpose } from './layout';
 import { reduceSum } from './reduce';
 
 /** Geometry of a convolution, in ONNX's names: pads are [top, left, bottom, right]. */
@@ -76,8 +76,8 @@ export const Conv: OpDefinition = {
 };
 
 /**
- * A transposed convolution with the same weight; what the stride left over is padded at the far side. Depthwise without
- * stride it is a convolution with the kernel turned round, which providers run twice as fast.
+ * Without stride a convolution with the kernel turned round and its channels swapped, which providers run twice as fast
+ * as what it stands for: a transposed convolution with the same weight, what the stride left over padded at the far side.
  */
 function convInputGradient(x: Value, weight: Value, y: Value, gradient: Value, g: ConvGeometry): Value {
   const rest = ([0, 1] as const).map((axis) => {
@@ -87,17 +87,19 @@ function convInputGradient(x: Value, weight: Value, y: Value, gradient: Value, g
   });
   const plain = g.strides.every((stride) => stride === 1) && g.dilations.every((dilation) => dilation === 1);
   const pads = g.pads.map((before, i) => weight.shape[2 + (i % 2)] - 1 - before);
-  if (g.group > 1 && plain && pads.every((side) => side >= 0))
-    return graphOf(x).emit(Conv, [gradient, turnedRound(weight)], { ...g, pads })[0];
+  if (plain && pads.every((side) => side >= 0))
+    return emitConv(gradient, turnedRound(weight, g.group === 1), undefined, { ...g, pads });
   return graphOf(x).emit(ConvTranspose, [gradient, weight], { ...g, output_padding: rest })[0];
 }
 
-/** A depthwise kernel [C,1,kh,kw] with rows and columns reversed. */
-function turnedRound(weight: Value): Value {
-  const [channels, , kh, kw] = weight.shape;
+/** A kernel [K,C,kh,kw] with rows and columns reversed, and inputs and outputs swapped unless it is depthwise. */
+function turnedRound(weight: Value, swapped: boolean): Value {
+  const [k, c, kh, kw] = weight.shape;
+  const taps = reshape(weight, [k, c, kh * kw]);
   const order = Array.from({ length: kh * kw }, (_, i) => kh * kw - 1 - i);
   const index = weight.graph.constant({ dtype: 'int32', shape: [kh * kw], data: Int32Array.from(order) });
-  return reshape(gather(reshape(weight, [channels, kh * kw]), index, 1), weight.shape);
+  const reversed = kh * kw > 1 ? gather(taps, index, 2) : taps;
+  return swapped ? reshape(transpose(reversed, [1, 0, 2]), [c, k, kh, kw]) : reshape(reversed, weight.shape);
 }
 
 /**
