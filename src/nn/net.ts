@@ -79,7 +79,12 @@ export class FlatLayout {
   valueOf(vector: Value, name: string): Value {
     const slot = this.#slots.get(name);
     assert(slot, `"${name}" was not declared`);
-    return reshape(slice(vector, 0, slot.offset, slot.offset + sizeOf(slot.shape)), slot.shape);
+    return reshape(this.partOf(vector, slot), slot.shape);
+  }
+
+  /** The same part, flat. */
+  partOf(vector: Value, { offset, shape }: Pick<Slot, 'offset' | 'shape'>): Value {
+    return slice(vector, 0, offset, offset + sizeOf(shape));
   }
 
   /** The named tensors of a flat vector, copied. */
@@ -184,9 +189,13 @@ export class FlatNet extends ConvNormNet {
     return batch.y;
   }
 
-  /** Every parameter in the order of the flat vector: what gradients are taken by. */
+  /**
+   * Every parameter in the order of the flat vector: what gradients are taken by. Flat, since a parameter that a
+   * description reshapes once more is reshaped from its part of the vector, past its value of the declared shape.
+   */
   get parameters(): Value[] {
-    return this.layout.parameters.slots.map(({ name }) => this.parameter(name));
+    const { parameters } = this.layout;
+    return parameters.slots.map((slot) => parameters.partOf(this.vectors.parameters, slot));
   }
 
   /** The running statistics after this pass as a flat vector; `undefined` when no batch norm moved them. */

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { Rng } from '../../src/base/rng';
 import { floatTensor, floats } from '../../src/base/tensor';
 import type { TensorData } from '../../src/base/tensor';
+import { gradients } from '../../src/graph/autodiff';
 import { GraphBuilder } from '../../src/graph/builder';
-import { relu } from '../../src/graph/ops/index';
+import { concat, matMul, reduceSum, relu, reshape } from '../../src/graph/ops/index';
 import type { Value } from '../../src/graph/value';
 import { filledWith, kaimingNormal, uniformFanIn, xavierNormal } from '../../src/nn/initialisers';
 import { DeclaringNet, FittedNet, FlatLayout, FlatNet } from '../../src/nn/net';
@@ -84,6 +85,22 @@ describe('a network in a training graph', () => {
     for (const value of floats(named['last.running_mean'])) expect(Math.abs(value)).toBeLessThan(1e-5);
     for (const value of floats(named['last.running_var']))
       expect(value).toBeCloseTo(0.9 + 0.1 * (32 / 31), 3);
+  });
+
+  it('gives a parameter its gradient also where it is reshaped once more', async () => {
+    const layout = new FlatLayout();
+    layout.claim('a', [2, 3], filledWith(1));
+    layout.claim('b', [3, 2], filledWith(1));
+    const start = { p: floatTensor([12], layout.start(rngOf)) };
+    const { gradient } = await evaluate(runtime, start, ({ p }) => {
+      const vectors = { parameters: p, statistics: undefined };
+      const net = new FlatNet(p.graph, { parameters: layout, statistics }, vectors, {}, 'train');
+      const loss = reduceSum(
+        matMul(reshape(net.parameter('a'), [3, 2]), reshape(net.parameter('b'), [2, 3])),
+      );
+      return { gradient: concat(gradients(loss, net.parameters), 0) };
+    });
+    expect([...floats(gradient)]).toEqual(new Array(12).fill(3));
   });
 
   it('after training, folded into its convolutions, gives what it gave with running statistics', async () => {
