@@ -10,7 +10,9 @@ import {
   equal,
   exp,
   expand,
+  gather,
   gatherElements,
+  greater,
   matMul,
   max,
   mul,
@@ -21,6 +23,7 @@ import {
   reshape,
   slice,
   sqrt,
+  stack,
   sub,
   toFloat,
   topK,
@@ -148,28 +151,23 @@ export const patchcore: Detector<PatchCoreOptions> = {
 
   score(_graph, { taps, image, heldOut }, { bank, origin }, o) {
     const patches = toPatches(localFeatures([taps.level2!, taps.level3!]));
-    const [batch, count] = patches.shape;
     const penalty = heldOut && ownRows(origin, heldOut);
-    const perImage = Array.from({ length: batch }, (_, b) =>
-      scoreImage(
-        reshape(slice(patches, 0, b, b + 1), [count, -1]),
-        bank,
-        Math.min(o.neighbours, bank.shape[0]),
-        penalty && slice(penalty, 0, b, b + 1),
-      ),
+    const table = tableOf(bank);
+    const nearest = stack(
+      imagesOf(patches).map((own, b) => nearestDistances(own, table, penalty && slice(penalty, 0, b, b + 1))),
     );
-    const [, , h, w] = taps.level2!.shape;
-    const distances = concat(
-      perImage.map(({ nearest }) => reshape(nearest, [1, 1, h, w])),
+    const strangest = concat(
+      imagesOf(patches).map((own, b) => {
+        const distances = slice(nearest, 0, b, b + 1);
+        return matMul(firstWhere(distances, reduceMax(distances, [1], true)), own);
+      }),
       0,
     );
-    const [, , height, width] = image.shape;
+    const [, , h, w] = taps.level2!.shape;
+    const [batch, , height, width] = image.shape;
     return {
-      map: enlargeAndBlur(distances, height, width, o.blurSigma),
-      score: concat(
-        perImage.map(({ score }) => score),
-        0,
-      ),
+      map: enlargeAndBlur(reshape(nearest, [batch, 1, h, w]), height, width, o.blurSigma),
+      score: reweighted(strangest, bank, table, Math.min(o.neighbours, bank.shape[0]), penalty),
     };
   },
 };
@@ -222,69 +220,106 @@ const FAR = 1e12;
 const ownRows = (origin: Value, heldOut: Value): Value =>
   mul(toFloat(equal(cast(reshape(origin, [1, -1])), reshape(heldOut, [-1, 1]))), FAR);
 
-/**
- * @param patches [P,D]
- * @param bank [M,D]
- * @param penalty [1,M] added to squared distances
- * @returns distance of each patch to its nearest row [P], and the reweighted score [1]
- * @source methods.md 5.4
- */
-function scoreImage(
-  patches: Value,
-  bank: Value,
-  neighbours: number,
-  penalty: Value | undefined,
-): { nearest: Value; score: Value } {
-  const nearest = nearestDistances(patches, bank, penalty);
-  const strangest = rowWhere(patches, nearest, reduceMax(nearest));
-  // Exact differences for this one patch: the product above leaves a small rest where two vectors are equal.
-  const toBank = distancesTo(strangest, bank, penalty);
-  const distance = reduceMin(toBank);
-  if (neighbours === 1) return { nearest, score: reshape(distance, [1]) };
-  const closest = rowWhere(bank, toBank, distance);
-  const around = topK(distancesTo(closest, bank, penalty), neighbours, 0, false).indices;
-  const near = gatherElements(toBank, around, 0);
-  // 1 − the nearest row's entry of a softmax, shifted so that nothing overflows.
-  const top = reduceMax(near);
-  const entry = div(exp(sub(distance, top)), reduceSum(exp(sub(near, top))));
-  return { nearest, score: reshape(mul(sub(1, entry), distance), [1]) };
+/** [B,P,D] as B values [P,D]. */
+const imagesOf = (patches: Value): Value[] =>
+  Array.from({ length: patches.shape[0] }, (_, b) =>
+    reshape(slice(patches, 0, b, b + 1), patches.shape.slice(1)),
+  );
+
+/** Rows to search: |q − m|² is |q|² + [−2q, 1] · [m, |m|²]. */
+interface Table {
+  /** Both sides are taken from it, which shortens the vectors and with them the rounding. */
+  readonly mean: Value;
+  /** m [D,M] */
+  readonly rows: Value;
+  /** |m|² [1,M] */
+  readonly norms: Value;
 }
 
-/**
- * min over m of |q − m|, by |q|² + (|m|² − 2 q·m) with the bracket as one product of widened vectors. Both sides are
- * taken from the bank's mean, which shortens the vectors and with them the rounding.
- */
-function nearestDistances(patches: Value, bank: Value, penalty: Value | undefined): Value {
+function tableOf(bank: Value): Table {
   const mean = reduceMean(bank, [0], true);
   const rows = sub(bank, mean);
-  const norms = reduceSum(mul(rows, rows), [1], true);
-  const addends = penalty ? add(norms, reshape(penalty, [-1, 1])) : norms;
-  const queries = sub(patches, mean);
-  const ones = expand(graphOf(patches).constant(1), [patches.shape[0], 1]);
-  const products = matMul(concat([mul(queries, -2), ones], 1), transposeLast(concat([rows, addends], 1)));
-  return sqrt(max(add(reduceMin(products, [1]), reduceSum(mul(queries, queries), [1])), 0));
+  return {
+    mean,
+    rows: transposeLast(rows),
+    norms: transposeLast(reduceSum(mul(rows, rows), [1], true)),
+  };
 }
 
-/** Distances from one vector [1,D] to every bank row: [M]. */
-function distancesTo(vector: Value, bank: Value, penalty: Value | undefined): Value {
-  const difference = sub(bank, vector);
-  const squared = reduceSum(mul(difference, difference), [1]);
-  return sqrt(penalty ? add(squared, reshape(penalty, [-1])) : squared);
+/** |q − m|² − |q|² of vectors [n,D]: [n,M], and |q|² [n,1]; an addend [1,M] goes to every row. */
+function search(vectors: Value, { mean, rows, norms }: Table, addend?: Value) {
+  const queries = sub(vectors, mean);
+  const ones = expand(graphOf(vectors).constant(1), [vectors.shape[0], 1]);
+  const table = concat([rows, addend ? add(norms, addend) : norms], 0);
+  return {
+    products: matMul(concat([mul(queries, -2), ones], 1), table),
+    lengths: reduceSum(mul(queries, queries), [1], true),
+  };
+}
+
+/** Distance of each patch [P,D] to its nearest row: [P]. */
+function nearestDistances(patches: Value, table: Table, penalty: Value | undefined): Value {
+  const { products, lengths } = search(patches, table, penalty);
+  return sqrt(max(reshape(add(reduceMin(products, [1], true), lengths), [-1]), 0));
+}
+
+/** Squared distances of vectors [B,D] to every row, each with penalties of its own: [B,M]. */
+function squaredDistances(vectors: Value, table: Table, penalty: Value | undefined): Value {
+  const { products, lengths } = search(vectors, table);
+  const squared = add(products, lengths);
+  return penalty ? add(squared, penalty) : squared;
 }
 
 /**
- * The row [1,D] of a matrix whose value is the wanted one, the first of several: without integer arithmetic, which
- * the GPU has not.
- * @param values [N], one for each row
+ * The strangest patch's distance, less where the rows around its nearest one are as far from it.
+ * @param strangest [B,D]
+ * @param penalty [B,M] added to squared distances
+ * @returns [B]
+ * @source methods.md 5.4
  */
-function rowWhere(matrix: Value, values: Value, wanted: Value): Value {
-  const count = values.shape[0];
-  const position = graphOf(values).constant(
-    floatTensor(
-      [count],
-      Float32Array.from({ length: count }, (_, i) => i),
-    ),
-  );
-  const first = reduceMin(where(equal(values, wanted), position, count));
-  return matMul(reshape(toFloat(equal(position, first)), [1, count]), matrix);
+function reweighted(
+  strangest: Value,
+  bank: Value,
+  table: Table,
+  neighbours: number,
+  penalty: Value | undefined,
+): Value {
+  const batch = strangest.shape[0];
+  const squared = squaredDistances(strangest, table, penalty);
+  const first = firstWhere(squared, reduceMin(squared, [1], true));
+  const closest = matMul(first, bank);
+  // Exact differences from here on: the products leave a small rest where two vectors are equal.
+  const own = lengthsOf(sub(strangest, closest), penalty && reduceSum(mul(first, penalty), [1]));
+  if (neighbours === 1) return own;
+  const around = topK(squaredDistances(closest, table, penalty), neighbours, 1, false).indices;
+  const near = lengthsOf(sub(gather(bank, around), reshape(strangest, [batch, 1, -1])));
+  const left = penalty && gatherElements(penalty, around, 1);
+  // 1 − the nearest row's entry of a softmax, shifted so that nothing overflows; rows left out take no part in it.
+  const logits = left ? sub(near, left) : near;
+  const top = reduceMax(logits, [1]);
+  const sum = reduceSum(exp(sub(logits, reshape(top, [batch, 1]))), [1]);
+  const weight = sub(1, div(exp(sub(own, top)), sum));
+  // A single row has nothing to be weighed against.
+  const others = left && reduceSum(toFloat(equal(left, 0)), [1]);
+  return mul(others ? where(greater(others, 1), weight, 1) : weight, own);
+}
+
+/** Lengths along the last axis; an addend goes to their squares. */
+function lengthsOf(vectors: Value, addend?: Value): Value {
+  const squared = reduceSum(mul(vectors, vectors), [vectors.rank - 1]);
+  return sqrt(addend ? add(squared, addend) : squared);
+}
+
+/**
+ * 1 at the first of each row's elements that has the wanted value, 0 elsewhere: picks rows by a product, without
+ * integer arithmetic, which the GPU has not.
+ * @param values [B,N]
+ * @param wanted [B,1]
+ */
+function firstWhere(values: Value, wanted: Value): Value {
+  const count = values.shape[1];
+  const places = Float32Array.from({ length: count }, (_, i) => i);
+  const position = graphOf(values).constant(floatTensor([1, count], places));
+  const first = reduceMin(where(equal(values, wanted), position, count), [1], true);
+  return toFloat(equal(position, first));
 }
