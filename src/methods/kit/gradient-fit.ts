@@ -40,6 +40,10 @@ export interface GradientFit {
   };
   /** Networks that start from what another training left. */
   readonly start?: MethodState;
+  /** What this training is called where it is one of several. */
+  readonly phase?: string;
+  /** True for a training whose networks are no detector without the next one's: a fit can't be ended with them. */
+  readonly partial?: boolean;
   /** How often unfinished work is kept. */
   readonly checkpointMs?: number;
   /** What the numbers going to infinity usually comes from, for the message. */
@@ -113,13 +117,13 @@ async function* train(
     usable ||= read;
     const { iteration, best } = standing;
     yield {
-      phase: 'training',
+      phase: fit.phase ?? 'training',
       done: iteration,
       total: fit.iterations,
       unit: 'steps',
       loss,
       heldOutLoss,
-      usable,
+      usable: usable && !fit.partial,
     };
     const patient =
       !fit.heldOut || !best || iteration - best.iteration < fit.heldOut.patience * fit.heldOut.every;
@@ -240,7 +244,8 @@ async function* measure(
   trainer: Trainer,
   fit: GradientFit,
 ): AsyncGenerator<FitProgress, void> {
-  const [first] = fit.cycle ?? Object.keys(fit.steps);
+  const cycle = fit.cycle ?? Object.keys(fit.steps);
+  const [first] = cycle;
   const feeds = await fit.feeds(first, 0, 0, {});
   const timed = async (work: () => Promise<unknown>): Promise<number> => {
     await work();
@@ -259,7 +264,7 @@ async function* measure(
     for (const tensor of [run.report, ...Object.values(run.carried)]) tensor.dispose();
   });
   let iteration = 0;
-  const iterationMs = await timed(() => iterate(trainer, fit, iteration++, true));
+  const iterationMs = cycle.length > 1 ? await timed(() => iterate(trainer, fit, iteration++, true)) : stepMs;
   context.trial!.report({ forwardMs, stepMs, iterationMs, iterations: fit.iterations });
   yield { phase: 'measuring', done: 1, total: 1, unit: 'steps' };
 }
