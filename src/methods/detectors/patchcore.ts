@@ -128,7 +128,7 @@ export const patchcore: Detector<PatchCoreOptions> = {
     const { width } = patchesPerImage(size);
     const patches = keptPerImage(size, o) * size.goodImages;
     const stateBytes = bankRows(patches, o) * (width + 1) * 4;
-    // Patches as read back, widened, and the same on the device; distances beside them are small.
+    // Patches as read back, widened, and in blocks on the device; distances beside them are small.
     return { fitBytes: patches * width * 4 * 3 + stateBytes, stateBytes };
   },
 

@@ -7,11 +7,13 @@ import type { FitContext, FitProgram } from '../contract';
 
 /** Farthest points looked at together; more would be covered by each other before they are picked. */
 const CANDIDATES = 1024;
-/** Picks whose distances are computed in one product: two sizes, so that few programs are made. */
-const FEW_PICKS = 32;
+/** Picks whose distances are computed in one product are a multiple of this, so that few programs are made. */
+const PICK_STEP = 64;
 const MOST_PICKS = 256;
 /** Points in one product: their distances stay in the processor's cache until the minimum is taken. */
 const BLOCK = 4096;
+/** Share of the picks after which points are ordered by their distance: earlier nearly all of them are still far. */
+const ORDERED_FROM = 0.4;
 
 export interface Coreset {
   /** Picked points, in the order of picking. */
@@ -34,7 +36,8 @@ export interface Points {
  * Picks are those of the plain loop, but distances to all points are computed for many picks in one product. Of the
  * B points that are farthest now, the nearest has distance τ; no other point is ever farther than τ. So as long as
  * the farthest candidate is beyond τ it is the farthest of all, and following the candidates' distances among
- * themselves is enough to know the next picks; only then all points are brought up to date.
+ * themselves is enough to know the next picks; only then the points are brought up to date. A block of points that
+ * are all nearer than τ stays as it is until τ comes down to it: distances only fall, so old ones are upper bounds.
  *
  * Distances are float32's, by |x|² + |c|² − 2x·c from the points' mean: of the squares some 1e-6·|x|² is rounding. So
  * where points are left that differ by less than a hundredth of |x|, a pick may be a few percent less far than the
@@ -51,14 +54,21 @@ export async function* greedyCoreset(
   const distances = new SquaredDistances(context, rows);
   try {
     const nearest = new Float32Array(points.count).fill(Infinity);
-    const picks = new Picks(rows);
+    const picks = new Picks(rows, nearest);
     picks.add(start, 0);
-    let known = 0;
+    let ordered = false;
     while (true) {
-      await distances.lower(nearest, picks.index.slice(known));
-      known = picks.index.length;
-      yield known;
-      if (known >= size || !(await followCandidates(distances, nearest, picks, size))) break;
+      yield picks.index.length;
+      if (picks.index.length >= size) break;
+      if (!ordered && picks.index.length >= ORDERED_FROM * size) {
+        await distances.update(nearest, picks.index, 0);
+        distances.order(nearest);
+        ordered = true;
+      }
+      let candidates = farthest(nearest, CANDIDATES);
+      while (await distances.update(nearest, picks.index, candidates.bound))
+        candidates = farthest(nearest, CANDIDATES);
+      if (!(await followCandidates(distances, candidates, nearest, picks, size))) break;
     }
     return { index: Int32Array.from(picks.index), radius: Float32Array.from(picks.radius) };
   } finally {
@@ -73,9 +83,13 @@ class Picks {
   /** Picks by |x|², which equal points share. */
   readonly #byNorm = new Map<number, number[]>();
 
-  constructor(private readonly rows: WidenedRows) {}
+  constructor(
+    private readonly rows: WidenedRows,
+    private readonly nearest: Float32Array,
+  ) {}
 
   add(point: number, squared: number): void {
+    this.nearest[point] = 0;
     this.index.push(point);
     this.radius.push(Math.sqrt(squared));
     const norm = this.rows.norm(point);
@@ -91,17 +105,17 @@ class Picks {
 /** Adds the next picks that are certain, if any. @returns false when every point is picked or equal to a pick */
 async function followCandidates(
   distances: SquaredDistances,
+  { index, bound, lastTie }: Candidates,
   nearest: Float32Array,
   picks: Picks,
   size: number,
 ): Promise<boolean> {
-  const { candidates, bound, lastTie } = farthest(nearest, Math.min(CANDIDATES, nearest.length));
-  const own = Float32Array.from(candidates, (candidate) => nearest[candidate]);
+  const own = Float32Array.from(index, (candidate) => nearest[candidate]);
   let best = largest(own);
   if (own[best] <= 0) return false;
-  const between = await distances.between(candidates);
+  const between = await distances.between(index);
   while (picks.index.length < size && own[best] > 0) {
-    const point = candidates[best];
+    const point = index[best];
     // Certain while nothing outside can be as far, or comes first among equals.
     if (own[best] < bound || (own[best] === bound && point > lastTie)) break;
     if (picks.hold(point)) nearest[point] = 0;
@@ -123,28 +137,30 @@ function largest(values: Float32Array): number {
   return best;
 }
 
-/**
- * Indices of the `count` largest values, ascending, ties by lowest index; `bound` is the smallest of them, `lastTie` the
- * last index of that value.
- */
-function farthest(
-  values: Float32Array,
-  count: number,
-): { candidates: Int32Array; bound: number; lastTie: number } {
-  const bound = kthLargest(values.slice(), count);
-  const candidates = new Int32Array(count);
-  let above = 0;
-  for (const value of values) if (value > bound) above++;
-  let ties = count - above;
+interface Candidates {
+  /** Ascending. */
+  readonly index: Int32Array;
+  /** Their smallest value. */
+  readonly bound: number;
+  /** The last of them that has this value. */
+  readonly lastTie: number;
+}
+
+/** The largest values, at most `most`; ties by lowest index. */
+function farthest(values: Float32Array, most: number): Candidates {
+  const index = new Int32Array(Math.min(most, values.length));
+  const bound = kthLargest(values.slice(), index.length);
+  let ties = index.length;
+  for (const value of values) if (value > bound) ties--;
   let lastTie = -1;
   let n = 0;
   for (let i = 0; i < values.length; i++)
-    if (values[i] > bound) candidates[n++] = i;
+    if (values[i] > bound) index[n++] = i;
     else if (values[i] === bound && ties > 0) {
       ties--;
-      candidates[n++] = lastTie = i;
+      index[n++] = lastTie = i;
     }
-  return { candidates, bound, lastTie };
+  return { index, bound, lastTie };
 }
 
 /** The k-th largest value by quickselect; reorders its argument. */
@@ -172,19 +188,26 @@ function kthLargest(values: Float32Array, k: number): number {
   return values[target];
 }
 
-/** Points as rows [x, |x|², 1], x from their mean: distances stay, norms shrink, and with them the rounding. */
+/**
+ * Points as rows [x, |x|², 1], x from their mean: distances stay, norms shrink, and with them the rounding. Rows of zeros
+ * fill the last block.
+ */
 class WidenedRows {
   readonly count: number;
   /** Of a point's own values. */
   readonly width: number;
   readonly stride: number;
   readonly values: Float32Array;
+  /** Rows in a block. */
+  readonly block: number;
 
   constructor({ values, count, width }: Points) {
     this.count = count;
     this.width = width;
     this.stride = width + 2;
-    this.values = new Float32Array(count * this.stride);
+    const blocks = Math.ceil(count / BLOCK);
+    this.block = Math.ceil(count / blocks);
+    this.values = new Float32Array(blocks * this.block * this.stride);
     const mean = coarseMean(values, count, width);
     for (let p = 0, from = 0, to = 0; p < count; p++, to += 2) {
       let norm = 0;
@@ -208,13 +231,13 @@ class WidenedRows {
     return true;
   }
 
-  /** Some rows, [count, width+2]. */
-  some(points: Int32Array): TensorData {
-    const out = new Float32Array(points.length * this.stride);
+  /** Rows of some points, and of zeros up to `rows`. */
+  some(points: Int32Array, rows: number): Float32Array {
+    const out = new Float32Array(rows * this.stride);
     points.forEach((point, row) =>
       out.set(this.values.subarray(point * this.stride, (point + 1) * this.stride), row * this.stride),
     );
-    return floatTensor([points.length, this.stride], out);
+    return out;
   }
 
   /** [−2c, 1, |c|²] in columns; the last one is repeated up to `columns`. */
@@ -244,50 +267,95 @@ function coarseMean(values: Float32Array, count: number, width: number): Float64
   return mean.map((sum) => Math.round(sum / count / step) * step);
 }
 
+/** Points whose distances are computed together. */
+interface Block {
+  /** [block, width+2] */
+  readonly points: DeviceTensor;
+  readonly members: Int32Array;
+  /** Picks that their distances take account of. */
+  seen: number;
+  /** Largest distance at that time. */
+  farthest: number;
+}
+
 /** Squared distances as one product of widened vectors: [x, |x|², 1] · [−2c, 1, |c|²]. */
 class SquaredDistances {
-  /** [rows, width+2] each. */
-  readonly #blocks: DeviceTensor[] = [];
+  #blocks: Block[];
 
   constructor(
     private readonly context: Pick<FitContext, 'compile' | 'upload'>,
     private readonly rows: WidenedRows,
   ) {
-    const { count, stride, values } = rows;
-    // Of one size, but for the last.
-    const block = Math.ceil(count / Math.ceil(count / BLOCK));
-    for (let first = 0; first < count; first += block) {
-      const last = Math.min(first + block, count);
-      const some = values.subarray(first * stride, last * stride);
-      this.#blocks.push(context.upload(floatTensor([last - first, stride], some)));
-    }
+    const { block, stride, values } = rows;
+    this.#blocks = this.#cut(
+      Int32Array.from({ length: rows.count }, (_, i) => i),
+      (first) => values.subarray(first * stride, (first + block) * stride),
+    );
   }
 
-  /** nearest[i] = min(nearest[i], squared distance to any of `picks`); picks themselves get 0. */
-  async lower(nearest: Float32Array, picks: readonly number[]): Promise<void> {
+  #cut(order: Int32Array, rowsFrom: (first: number) => Float32Array, seen = 0): Block[] {
+    const { block, count, stride } = this.rows;
+    return Array.from({ length: Math.ceil(count / block) }, (_, i) => ({
+      points: this.context.upload(floatTensor([block, stride], rowsFrom(i * block))),
+      members: order.subarray(i * block, (i + 1) * block),
+      seen,
+      farthest: Infinity,
+    }));
+  }
+
+  /** Puts points of like distance into one block. All of them have to be up to date. */
+  order(nearest: Float32Array): void {
+    const { block, count } = this.rows;
+    const order = Int32Array.from({ length: count }, (_, i) => i).sort((a, b) => nearest[b] - nearest[a]);
+    const [{ seen }] = this.#blocks;
+    this.dispose();
+    this.#blocks = this.#cut(
+      order,
+      (first) => this.rows.some(order.subarray(first, first + block), block),
+      seen,
+    );
+    for (const own of this.#blocks) own.farthest = nearest[own.members[0]];
+  }
+
+  /**
+   * Brings points up to date whose distance may be `bound` or more.
+   * @returns whether there was one that was not
+   */
+  async update(nearest: Float32Array, picks: readonly number[], bound: number): Promise<boolean> {
+    const stale = this.#blocks.filter(({ seen, farthest }) => seen < picks.length && farthest >= bound);
+    for (const seen of new Set(stale.map((block) => block.seen)))
+      await this.#lower(
+        nearest,
+        picks.slice(seen),
+        stale.filter((block) => block.seen === seen),
+      );
+    return stale.length > 0;
+  }
+
+  async #lower(nearest: Float32Array, picks: readonly number[], blocks: readonly Block[]): Promise<void> {
     for (let at = 0; at < picks.length; at += MOST_PICKS) {
       const some = picks.slice(at, at + MOST_PICKS);
-      const centres = this.rows.centres(some, some.length > FEW_PICKS ? MOST_PICKS : FEW_PICKS);
-      let first = 0;
-      for (const points of this.#blocks) {
-        const program = await this.#program(points.shape[0], centres.shape[1], true);
-        const { values } = await program.run({ points, centres }, { finite: false });
-        lowerTo(nearest, floats(values.squared), first);
-        first += points.shape[0];
+      const centres = this.rows.centres(some, Math.ceil(some.length / PICK_STEP) * PICK_STEP);
+      const program = await this.#program(this.rows.block, centres.shape[1], true);
+      for (const block of blocks) {
+        const { values } = await program.run({ points: block.points, centres }, { finite: false });
+        lowerTo(nearest, floats(values.squared), block);
+        block.seen += some.length;
       }
     }
-    for (const pick of picks) nearest[pick] = 0;
   }
 
   /** Squared distances among some points, [n,n]; rounding may leave a small negative. */
   async between(index: Int32Array): Promise<Float32Array> {
-    const program = await this.#program(index.length, index.length, false);
-    const feeds = { points: this.rows.some(index), centres: this.rows.centres(index, index.length) };
+    const count = index.length;
+    const program = await this.#program(count, count, false);
+    const points = floatTensor([count, this.rows.stride], this.rows.some(index, count));
+    const feeds = { points, centres: this.rows.centres(index, count) };
     return floats((await program.run(feeds, { finite: false })).values.squared);
   }
 
   dispose(): void {
-    for (const block of this.#blocks) block.dispose();
+    for (const { points } of this.#blocks) points.dispose();
   }
 
   #program(rows: number, columns: number, nearestOnly: boolean): Promise<FitProgram> {
@@ -300,10 +368,12 @@ class SquaredDistances {
   }
 }
 
-function lowerTo(nearest: Float32Array, found: Float32Array, offset: number): void {
-  for (let i = 0; i < found.length; i++) {
+/** Distances of a block's members, if they are less than before. */
+function lowerTo(nearest: Float32Array, found: Float32Array, block: Block): void {
+  block.farthest = 0;
+  block.members.forEach((point, i) => {
     // Rounding can leave a small negative where two points are equal.
-    const squared = found[i] > 0 ? found[i] : 0;
-    if (squared < nearest[offset + i]) nearest[offset + i] = squared;
-  }
+    if (found[i] < nearest[point]) nearest[point] = Math.max(found[i], 0);
+    if (nearest[point] > block.farthest) block.farthest = nearest[point];
+  });
 }
