@@ -109,7 +109,8 @@ function nearness(vectors: Value, centres: Value): Value {
 function nearestSquared(vectors: Value, centres: Value, k: number): Value {
   const [b, p, d] = vectors.shape;
   const { indices } = topK(nearness(stopGradient(vectors), centres), k, 2, false);
-  const found = reshape(gather(centres, reshape(indices, [b * p * k]), 0), [b, p, k, d]);
+  // [B,P,k,D]; the indices are int64, which the GPU gathers by but does not reshape.
+  const found = gather(centres, indices, 0);
   const difference = sub(reshape(vectors, [b, p, 1, d]), found);
   return reduceSum(mul(difference, difference), [3]);
 }
