@@ -26,6 +26,9 @@ import { addToDiagonal, whiten } from './whitening';
 /** One tensor of a state stays below every GPU's binding limit (128 MiB). */
 const PART_BYTES = 64 * 2 ** 20;
 
+/** What of the largest variance float32 can still tell from the rounding of covariances and their elimination. */
+const LEAST_SHARE = 2 ** -17;
+
 /**
  * Of one band: `mean.k` [cells, width] and Σ(x−μ)(x−μ)ᵀ of grid k, as `scatter.k` [cells, width, width] among its own
  * channels and `cross.k` [parents, above, children·width] between those above and its own.
@@ -74,6 +77,7 @@ export class GridGaussians {
 
   /**
    * Means and whitening matrices; yields the cells of the finest grid that are done.
+   * @param lambda added to the covariance's diagonal; more where float32 would lose it beside the variances
    * @returns `mean.k` [cells, width] and `whitening.k.i` [cells of part i, above + width, width] of grid k, `count` [1]
    */
   async *finish(lambda: number): AsyncGenerator<number, MethodState> {
@@ -87,7 +91,9 @@ export class GridGaussians {
     );
     for (const i of this.#bands.keys()) {
       const moments = await this.#moments(i);
-      const found = await this.#whiten(i, moments, 1 / Math.max(samples - 1, 1), lambda);
+      const share = 1 / Math.max(samples - 1, 1);
+      const least = LEAST_SHARE * share * largestScatter(this.#bands[i], moments);
+      const found = await this.#whiten(i, moments, share, Math.max(lambda, least));
       for (const k of grids.keys()) {
         means[k].push(floats(moments[`mean.${k}`]));
         whitenings[k].push(found[k]);
@@ -171,6 +177,17 @@ export class GridGaussians {
     const { values } = await (await this.context.compile(graph)).run(feeds);
     return whitenings.map((_, k) => values[`whitening.${k}`]);
   }
+}
+
+/** Largest element on the diagonal of any scatter matrix. */
+function largestScatter(grids: readonly Grid[], moments: Moments): number {
+  let most = 0;
+  grids.forEach(({ width }, k) => {
+    const scatter = floats(moments[`scatter.${k}`]);
+    for (let cell = 0; cell < scatter.length; cell += width * width)
+      for (let i = 0; i < width; i++) most = Math.max(most, scatter[cell + i * (width + 1)]);
+  });
+  return most;
 }
 
 /** A tensor over all cells, cut into parts of whole bands and filled band by band. */
