@@ -5,3 +5,4 @@ export { stfpm } from './detectors/stfpm';
 export { cfa } from './detectors/cfa';
 export { reverseDistillation } from './detectors/reverse-distillation';
 export { inpainting } from './detectors/inpainting';
+export { fastflow } from './detectors/fastflow';
