@@ -47,7 +47,8 @@ export class BrowserHost implements BenchHost {
     const exchange = new Exchange();
     const server = await createServer({
       logLevel: 'error',
-      server: { host: '127.0.0.1', port: 4190 },
+      // A file that is edited meanwhile may not reload the page.
+      server: { host: '127.0.0.1', port: 4190, watch: null, hmr: false },
       plugins: [
         {
           name: 'bench-exchange',

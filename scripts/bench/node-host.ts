@@ -93,6 +93,11 @@ export class NodeHost implements BenchHost {
     return { results: images.map(({ id }) => found.get(id)!), durationMs };
   }
 
+  /** A fit's state, for another host to inspect with. */
+  state({ fitId }: FitSpec): MethodState | undefined {
+    return this.#states.get(fitId);
+  }
+
   measure(spec: FitSpec) {
     return this.#engine.measureBackbone(spec.method, spec.backboneId, spec.side);
   }
