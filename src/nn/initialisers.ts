@@ -30,6 +30,10 @@ export const kaimingNormal: Initialiser = (rng, shape) => normal(Math.sqrt(2 / f
 export const xavierNormal: Initialiser = (rng, shape) =>
   normal(Math.sqrt(2 / (fanIn(shape) + fanOut(shape))))(rng, shape);
 
+/** He's normal by the mean of both fans, std √(4/(fan in + fan out)): convolutions of WGAN-GP's code. */
+export const heNormal: Initialiser = (rng, shape) =>
+  normal(Math.sqrt(4 / (fanIn(shape) + fanOut(shape))))(rng, shape);
+
 /** Uniform in ±1/√fan: PyTorch's default for weights, and with the weight's fan in for biases. */
 export const uniformBy =
   (fan: number): Initialiser =>

@@ -30,6 +30,25 @@ export interface Net extends NetLayers {
   parameter(name: string, shape: Shape, initial?: Initialiser): Value;
   /** Batch norm `${name}.weight`, `.bias`, `.running_mean`, `.running_var` over all axes but the second. */
   batchNorm(x: Value, name: string, initialScale?: Initialiser): Value;
+  /**
+   * The same batch norm as numbers, for callers that put it into the weights before it.
+   * @param batch statistics of what is normalised, asked for in training alone
+   */
+  foldedNorm(name: string, channels: number, batch: () => Moments): FoldedNorm;
+}
+
+/** Statistics of a batch for each channel, [C] each; the variance is the biased one. */
+export interface Moments {
+  readonly mean: Value;
+  readonly variance: Value;
+  /** Values a channel has in the batch. */
+  readonly count: number;
+}
+
+/** A batch norm as x·factor + shift, [C] each. */
+export interface FoldedNorm {
+  readonly factor: Value;
+  readonly shift: Value;
 }
 
 /** How a network normalises. */
@@ -119,6 +138,7 @@ abstract class ConvNormNet implements Net {
 
   abstract parameter(name: string, shape: Shape, initial?: Initialiser): Value;
   abstract batchNorm(x: Value, name: string, initialScale?: Initialiser): Value;
+  abstract foldedNorm(name: string, channels: number, batch: () => Moments): FoldedNorm;
 
   convNorm(x: Value, convName: string, norm: string, options: ConvNormOptions): Value {
     const { shape, options: geometry } = convGeometry(x, options);
@@ -126,6 +146,18 @@ abstract class ConvNormNet implements Net {
       this.batchNorm(conv(x, this.parameter(`${convName}.weight`, shape), undefined, geometry), norm),
     );
   }
+}
+
+interface NormValues {
+  readonly scale: Value;
+  readonly bias: Value;
+  readonly mean: Value;
+  readonly variance: Value;
+}
+
+function folded({ scale, bias, mean, variance }: NormValues, epsilon: number): FoldedNorm {
+  const factor = div(scale, sqrt(add(variance, epsilon)));
+  return { factor, shift: sub(bias, mul(mean, factor)) };
 }
 
 /** Runs a description for the names, shapes and first values of its tensors alone. */
@@ -145,6 +177,13 @@ export class DeclaringNet extends ConvNormNet {
     for (const [part, value] of STATISTICS)
       this.statistics.claim(`${name}.${part}`, channels, filledWith(value));
     return x;
+  }
+
+  foldedNorm(name: string, channels: number): FoldedNorm {
+    const values = this.graph.placeholder('float32', [1, channels]);
+    this.batchNorm(values, name);
+    const perChannel = reshape(values, [channels]);
+    return { factor: perChannel, shift: perChannel };
   }
 }
 
@@ -178,15 +217,35 @@ export class FlatNet extends ConvNormNet {
   batchNorm(x: Value, name: string): Value {
     const scale = this.parameter(`${name}.weight`);
     const bias = this.parameter(`${name}.bias`);
-    const { epsilon = 1e-5, momentum = 0.1 } = this.settings;
+    const { epsilon = 1e-5 } = this.settings;
     const [mean, variance] = STATISTICS.map(([part]) => this.#statistic(`${name}.${part}`));
     if (this.mode === 'evaluate') return batchNormInference(x, { scale, bias, mean, variance }, epsilon);
     const batch = batchNormTraining(x, scale, bias, epsilon);
-    const moved = (running: Value, now: Value) => add(mul(running, 1 - momentum), mul(now, momentum));
-    this.#statistics.set(`${name}.running_mean`, moved(mean, batch.mean));
-    this.#statistics.set(`${name}.running_var`, moved(variance, batch.variance));
-    this.#moved = true;
+    this.#move(name, batch.mean, batch.variance);
     return batch.y;
+  }
+
+  foldedNorm(name: string, _channels: number, batch: () => Moments): FoldedNorm {
+    const [scale, bias] = ['weight', 'bias'].map((part) => this.parameter(`${name}.${part}`));
+    const [mean, variance] = STATISTICS.map(([part]) => this.#statistic(`${name}.${part}`));
+    const { epsilon = 1e-5 } = this.settings;
+    if (this.mode === 'evaluate') return folded({ scale, bias, mean, variance }, epsilon);
+    const now = batch();
+    this.#move(name, now.mean, mul(now.variance, now.count / Math.max(now.count - 1, 1)));
+    return folded({ scale, bias, ...now }, epsilon);
+  }
+
+  /** @param variance the unbiased one */
+  #move(name: string, mean: Value, variance: Value): void {
+    const { momentum = 0.1 } = this.settings;
+    const moved = (part: string, now: Value) =>
+      this.#statistics.set(
+        `${name}.${part}`,
+        add(mul(this.#statistic(`${name}.${part}`), 1 - momentum), mul(now, momentum)),
+      );
+    moved('running_mean', mean);
+    moved('running_var', variance);
+    this.#moved = true;
   }
 
   /**
@@ -240,13 +299,16 @@ export class FittedNet extends ConvNormNet {
 
   override convNorm(x: Value, convName: string, norm: string, options: ConvNormOptions): Value {
     const { options: geometry } = convGeometry(x, options);
-    const { scale, bias, mean, variance } = this.#norm(norm);
-    const factor = div(scale, sqrt(add(variance, this.settings.epsilon ?? 1e-5)));
+    const { factor, shift } = this.foldedNorm(norm);
     const weight = mul(this.parameter(`${convName}.weight`), reshape(factor, [-1, 1, 1, 1]));
-    return this.graph.scope(convName, () => conv(x, weight, sub(bias, mul(mean, factor)), geometry));
+    return this.graph.scope(convName, () => conv(x, weight, shift, geometry));
   }
 
-  #norm(name: string) {
+  foldedNorm(name: string): FoldedNorm {
+    return folded(this.#norm(name), this.settings.epsilon ?? 1e-5);
+  }
+
+  #norm(name: string): NormValues {
     const part = (last: string) => this.parameter(`${name}.${last}`);
     return {
       scale: part('weight'),
