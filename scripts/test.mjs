@@ -1,4 +1,5 @@
-// `npm test`: installs what it needs and runs everything; `npm test fast` and `golden` run parts.
+// `npm test`: installs what it needs and runs everything; `fast` and `golden` run parts, `long` what takes too long for
+// every day: as many steps on the software WebGPU adapter as on WebAssembly.
 // The last line reads `N passed, N failed`.
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { checkNode, ensureBuilt, ensureChromium, ensureInstalled, root, run } fr
 
 const LANES = {
   all: ['format', 'lint', 'types', 'unit', 'golden', 'slow', 'browser', 'e2e'],
+  long: ['browser'],
   fast: ['types', 'unit'],
   golden: ['golden'],
 };
@@ -36,7 +38,7 @@ function vitest(project) {
   const report = join(root, '.cache/tests', `${project}.json`);
   mkdirSync(join(report, '..'), { recursive: true });
   rmSync(report, { force: true });
-  const env = {};
+  const env = lane === 'long' ? { LONG: '1' } : {};
   if (project === 'browser' || project === 'e2e') env.CHROMIUM = ensureChromium();
   if (project === 'e2e') ensureBuilt();
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];

@@ -12,6 +12,7 @@ import { Safetensors, encodeSafetensors } from '../../src/weights/safetensors';
 import { TestEngine } from '../support/engine';
 import type { Found } from '../support/engine';
 import { relativeError } from '../support/golden';
+import { shortOptions } from '../support/short-options';
 
 const SIDE = 128;
 const SQUARE = 20;
@@ -44,7 +45,7 @@ const largest = (map: Float32Array): number => map.reduce((most, value) => Math.
 describe.each(Object.keys(Engine.methods))('%s', (method) => {
   const engine = new TestEngine(SIDE);
   const { options } = Engine.method(method);
-  const spec: FitSpec = engine.spec(method, 'steps' in options ? { steps: STEPS } : {});
+  const spec: FitSpec = engine.spec(method, shortOptions(options, STEPS));
   const good = goodPlanes.map(({ path, plane }) => engine.add(path, plane));
   const losses: number[] = [];
   let summary: FitSummary;
@@ -123,8 +124,7 @@ describe.each(Object.keys(Engine.methods))('%s', (method) => {
 
   it('8: the same seed, the same fit', async () => {
     const again = new TestEngine(SIDE);
-    const short = 'steps' in spec.options ? { steps: 6 } : {};
-    const own = again.spec(method, short);
+    const own = again.spec(method, shortOptions(options, 6));
     const sources = goodPlanes.map(({ path, plane }) => again.add(path, plane));
     await again.fit(own, sources);
     const first = again.states.get(own.fitId);

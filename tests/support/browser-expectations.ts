@@ -1,16 +1,46 @@
 /** Runs in Node before the browser tests: what onnxruntime-node gives, for the browser's providers to be held to. */
 import type { TestProject } from 'vitest/node';
 import { openNodeRuntime } from './node-runtime';
+import { tinyFit, tinyMethods } from './tiny-fits';
+import type { TinyFit } from './tiny-fits';
 import { train } from './training';
 
 export const TRAINING_STEPS = 200;
 
+/** What Node gives for each method, trained as many steps as the provider will be. */
+type TinyPlans = Record<'wasm' | 'webgpu', Record<string, TinyFit>>;
+
+const MOST_STEPS = 20;
+/** Times a step takes on a provider, in steps of the CPU provider: WebAssembly, and Chromium's software adapter. */
+const SLOWER = { wasm: 4, webgpu: 50 };
+/** A method may take this long on a provider; `npm run test:long` lets each take all steps. */
+const BUDGET_MS = 20_000;
+const TRIED_STEPS = 2;
+
+async function planTinyFits(): Promise<TinyPlans> {
+  const plans: TinyPlans = { wasm: {}, webgpu: {} };
+  for (const id of tinyMethods) {
+    await tinyFit(openNodeRuntime(), id, 1);
+    const start = performance.now();
+    await tinyFit(openNodeRuntime(), id, TRIED_STEPS);
+    const stepMs = (performance.now() - start) / TRIED_STEPS;
+    for (const kind of ['wasm', 'webgpu'] as const) {
+      const affordable = Math.floor(BUDGET_MS / (SLOWER[kind] * stepMs));
+      const steps = process.env.LONG ? MOST_STEPS : Math.min(MOST_STEPS, affordable);
+      if (steps) plans[kind][id] = await tinyFit(openNodeRuntime(), id, steps);
+    }
+  }
+  return plans;
+}
+
 declare module 'vitest' {
   export interface ProvidedContext {
     losses: number[];
+    tinyFits: TinyPlans;
   }
 }
 
 export default async function setup(project: TestProject): Promise<void> {
   project.provide('losses', await train(openNodeRuntime(), TRAINING_STEPS));
+  project.provide('tinyFits', await planTinyFits());
 }

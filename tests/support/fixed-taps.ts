@@ -40,10 +40,14 @@ function inputsFor(graph: GraphBuilder, taps: Taps, side: number): Inputs {
   };
 }
 
-const feedsFor = (taps: Taps, side: number): Record<string, TensorData> => ({
+/** @param images [B,1,S,S]; black ones where a method sees features alone */
+const feedsFor = (taps: Taps, side: number, images?: TensorData): Record<string, TensorData> => ({
   ...taps,
-  image: floatTensor([countOf(taps), 1, side, side], new Float32Array(countOf(taps) * side * side)),
+  image: images ?? floatTensor([countOf(taps), 1, side, side], new Float32Array(countOf(taps) * side * side)),
 });
+
+const someImages = (images: TensorData | undefined, from: number, to: number): TensorData | undefined =>
+  images && Object.values(someOf({ level1: images }, from, to))[0];
 
 export function contextOf(
   runtime: Runtime,
@@ -53,6 +57,8 @@ export function contextOf(
     seed?: number;
     batch?: number;
     rng?: (stream: string) => Rng;
+    /** Grey planes [N,1,S,S], for methods that see pixels. */
+    images?: TensorData;
     /** What else this fit's world is: a checkpoint store, an end that was asked for. */
     world?: Partial<FitContext>;
   },
@@ -72,7 +78,8 @@ export function contextOf(
         const some = someOf(taps, first, first + count);
         const graph = new GraphBuilder();
         graph.output('values', build(inputsFor(graph, some, side)));
-        const { values } = await (await runtime.compile(graph.build())).run(feedsFor(some, side));
+        const feeds = feedsFor(some, side, someImages(options.images, first, first + count));
+        const { values } = await (await runtime.compile(graph.build())).run(feeds);
         yield { first, count, values: values.values };
       }
     },
@@ -108,6 +115,7 @@ export async function scoreTaps<O extends Options>(
   taps: Taps,
   side: number,
   heldOut?: readonly number[],
+  queries?: TensorData,
 ): Promise<{ map: Float32Array; score: Float32Array }> {
   const graph = new GraphBuilder();
   const stateValues: StateValues = Object.fromEntries(
@@ -124,7 +132,7 @@ export async function scoreTaps<O extends Options>(
   graph.output('map', scored.map);
   graph.output('score', scored.score);
   const feeds = {
-    ...feedsFor(taps, side),
+    ...feedsFor(taps, side, queries),
     ...(heldOut && { heldOut: floatTensor([heldOut.length], heldOut) }),
   };
   const { values } = await (await runtime.compile(graph.build())).run(feeds);

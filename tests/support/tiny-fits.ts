@@ -1,0 +1,99 @@
+/** Every method, fitted for some steps on made-up features and pictures: every provider has to give the same. */
+import { Rng } from '../../src/base/rng';
+import { floatTensor } from '../../src/base/tensor';
+import type { TensorData } from '../../src/base/tensor';
+import type { Detector } from '../../src/methods/contract';
+import { completeOptions, optionProblem } from '../../src/methods/options';
+import type { Options } from '../../src/methods/options';
+import * as registry from '../../src/methods/registry';
+import type { Runtime } from '../../src/runtime/runtime';
+import { contextOf, scoreTaps, someOf } from './fixed-taps';
+import { shortOptions } from './short-options';
+import type { Taps } from './fixed-taps';
+
+/** Fitted on, and inspected. */
+const [FITTED, QUERIES] = [5, 2];
+const IMAGES = FITTED + QUERIES;
+const SIDE = 64;
+
+export const tinyMethods = Object.keys(registry);
+
+export interface TinyFit {
+  readonly steps: number;
+  /** Of the steps that were read. */
+  readonly losses: readonly number[];
+  /** Of two images, [2·S·S]. */
+  readonly map: readonly number[];
+}
+
+function made(stream: string, shape: readonly number[], draw: (rng: Rng, i: number) => number): TensorData {
+  const rng = new Rng(1, stream);
+  const size = shape.reduce((a, b) => a * b, 1);
+  return floatTensor(
+    shape,
+    Float32Array.from({ length: size }, (_, i) => draw(rng, i)),
+  );
+}
+
+/** Features of EfficientNet-Lite0's channels, upright lines as pictures. */
+const world = (): { taps: Taps; images: TensorData } => ({
+  taps: {
+    level1: made('level1', [IMAGES, 24, 16, 16], (rng) => rng.normal()),
+    level2: made('level2', [IMAGES, 40, 8, 8], (rng) => rng.normal()),
+    level3: made('level3', [IMAGES, 112, 4, 4], (rng) => rng.normal()),
+  },
+  images: made(
+    'images',
+    [IMAGES, 1, SIDE, SIDE],
+    (rng, i) => 0.5 + 0.25 * ((i >> 2) % 2) + 0.05 * rng.bell(),
+  ),
+});
+
+export async function tinyFit(runtime: Runtime, id: string, steps: number): Promise<TinyFit> {
+  const detector = (registry as unknown as Readonly<Record<string, Detector>>)[id];
+  const rate = detector.options.learningRate;
+  const wanted: Options = {
+    ...shortOptions(detector.options, steps),
+    batch: 4,
+    // Small steps: large ones make a difference in the last digit a difference in the first.
+    ...(rate?.kind === 'number' && { learningRate: 0.1 * rate.default }),
+    maxPatches: 1000,
+    coresetShare: 25,
+  };
+  const options = completeOptions(
+    detector.options,
+    Object.fromEntries(
+      Object.entries(wanted).filter(([name, value]) => {
+        const spec = detector.options[name];
+        return spec && !optionProblem(spec, value);
+      }),
+    ),
+  );
+  const { taps, images } = world();
+  const used = detector.needs.taps.length
+    ? Object.fromEntries(detector.needs.taps.map((role) => [role, taps[role]!]))
+    : { level3: taps.level3! };
+  const losses: number[] = [];
+  const own = images.data as Float32Array;
+  const area = SIDE * SIDE;
+  const planes = (from: number, to: number) =>
+    floatTensor([to - from, 1, SIDE, SIDE], own.slice(from * area, to * area));
+  const context = contextOf(runtime, someOf(used, 0, FITTED), { side: SIDE, images: planes(0, FITTED) });
+  const fit = detector.fit(context, options);
+  let step = await fit.next();
+  while (!step.done) {
+    if (step.value.loss !== undefined) losses.push(step.value.loss);
+    step = await fit.next();
+  }
+  const { map } = await scoreTaps(
+    runtime,
+    detector,
+    step.value,
+    options,
+    someOf(used, FITTED, IMAGES),
+    SIDE,
+    undefined,
+    planes(FITTED, IMAGES),
+  );
+  return { steps, losses, map: [...map] };
+}
