@@ -24,7 +24,7 @@ const stepsDone = async (): Promise<number> =>
 it('says what a fit will take before it starts, from a step measured here', async () => {
   await app.go('Detectors');
   await app.choose('CFA');
-  await app.page.getByText(/At most 60 steps of \d+ ms, measured here: about \d+:\d\d\./).waitFor();
+  await app.page.getByText(/At most 60 steps of \d+ ms, measured here:\s+about \d+:\d\d\./).waitFor();
   await app.page.getByText(/Needs about [\d.]+ [MG]B beside the backbone/).waitFor();
 });
 
