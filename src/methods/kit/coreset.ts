@@ -1,7 +1,7 @@
 import { floatTensor, floats } from '../../base/tensor';
 import type { TensorData } from '../../base/tensor';
 import { GraphBuilder } from '../../graph/builder';
-import { matMul, reduceMin } from '../../graph/ops/index';
+import { matMul, reduceMin, transposeLast } from '../../graph/ops/index';
 import type { DeviceTensor } from '../../runtime/device-tensor';
 import type { FitContext, FitProgram } from '../contract';
 
@@ -240,17 +240,17 @@ class WidenedRows {
     return out;
   }
 
-  /** [−2c, 1, |c|²] in columns; the last one is repeated up to `columns`. */
-  centres(points: ArrayLike<number>, columns: number): TensorData {
+  /** Rows [−2c, 1, |c|²]; the last one is repeated up to `rows`. */
+  centres(points: ArrayLike<number>, rows: number): TensorData {
     const { width, stride, values } = this;
-    const out = new Float32Array(stride * columns);
-    for (let column = 0; column < columns; column++) {
-      const from = points[Math.min(column, points.length - 1)] * stride;
-      for (let i = 0, to = column; i < width; i++, to += columns) out[to] = -2 * values[from + i];
-      out[width * columns + column] = 1;
-      out[(width + 1) * columns + column] = values[from + width];
+    const out = new Float32Array(rows * stride);
+    for (let row = 0, to = 0; row < rows; row++) {
+      const from = points[Math.min(row, points.length - 1)] * stride;
+      for (let i = 0; i < width; i++) out[to++] = -2 * values[from + i];
+      out[to++] = 1;
+      out[to++] = values[from + width];
     }
-    return floatTensor([stride, columns], out);
+    return floatTensor([rows, stride], out);
   }
 }
 
@@ -336,7 +336,7 @@ class SquaredDistances {
     for (let at = 0; at < picks.length; at += MOST_PICKS) {
       const some = picks.slice(at, at + MOST_PICKS);
       const centres = this.rows.centres(some, Math.ceil(some.length / PICK_STEP) * PICK_STEP);
-      const program = await this.#program(this.rows.block, centres.shape[1], true);
+      const program = await this.#program(this.rows.block, centres.shape[0], true);
       for (const block of blocks) {
         const { values } = await program.run({ points: block.points, centres }, { finite: false });
         lowerTo(nearest, floats(values.squared), block);
@@ -361,8 +361,8 @@ class SquaredDistances {
   #program(rows: number, columns: number, nearestOnly: boolean): Promise<FitProgram> {
     const graph = new GraphBuilder();
     const points = graph.input('points', [rows, this.rows.stride]);
-    const centres = graph.input('centres', [this.rows.stride, columns]);
-    const squared = matMul(points, centres);
+    const centres = graph.input('centres', [columns, this.rows.stride]);
+    const squared = matMul(points, transposeLast(centres));
     graph.output('squared', nearestOnly ? reduceMin(squared, [1]) : squared);
     return this.context.compile(graph.build());
   }
@@ -370,10 +370,13 @@ class SquaredDistances {
 
 /** Distances of a block's members, if they are less than before. */
 function lowerTo(nearest: Float32Array, found: Float32Array, block: Block): void {
-  block.farthest = 0;
-  block.members.forEach((point, i) => {
+  const { members } = block;
+  let farthest = 0;
+  for (let i = 0; i < members.length; i++) {
+    const point = members[i];
     // Rounding can leave a small negative where two points are equal.
     if (found[i] < nearest[point]) nearest[point] = Math.max(found[i], 0);
-    if (nearest[point] > block.farthest) block.farthest = nearest[point];
-  });
+    if (nearest[point] > farthest) farthest = nearest[point];
+  }
+  block.farthest = farthest;
 }
