@@ -31,6 +31,7 @@ import { JobClock } from './clock';
 import type { Collaborators } from './collaborators';
 import { BATCH, EngineFitContext, FitControl, INPUT_KERNEL, TrialContext, startFit } from './fit';
 import { FeatureExtractor, disposeTaps, stackImages } from './features';
+import { estimateFit } from './memory';
 import { Redrawer } from './redrawer';
 import { Scorer } from './scorer';
 
@@ -89,13 +90,15 @@ export class Engine {
     return loaded;
   }
 
+  /** @throws fit/memory when the device is known not to have it, fit/option */
   async estimate(request: MemoryRequest): Promise<MemoryEstimate> {
     const { method, options, backboneId, side, goodImages, defectImages } = request;
     const detector = Engine.method(method);
     const { backbone } = await this.backbone(backboneId);
     const taps = tapShapes(backbone, side, detector.needs.taps);
     const size: FitSize = { taps, side, goodImages, defectImages, backbone };
-    return detector.memory(size, completeOptions(detector.options, options));
+    const { report } = await this.runtime();
+    return estimateFit(detector, size, completeOptions(detector.options, options), report);
   }
 
   /** Runs the method's own training for a few steps on made-up features. Null for methods that take no steps. */
@@ -115,7 +118,7 @@ export class Engine {
     if (detector.leavesOut) return null;
     return this.#withRecovery(async (runtime) => {
       const context = new TrialContext(runtime, backbone, detector, spec, goodImages);
-      const trial = startFit(detector, context, spec);
+      const trial = startFit(detector, context, spec, runtime.report);
       while (!context.cost && !(await trial.next()).done);
       await trial.return({});
       return context.cost ?? null;
@@ -188,7 +191,7 @@ export class Engine {
           this.collaborators,
           control,
         );
-        const fit = startFit(detector, context, spec);
+        const fit = startFit(detector, context, spec, runtime.report);
         let step = await fit.next();
         while (!step.done) {
           tick(step.value);

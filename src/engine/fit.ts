@@ -17,10 +17,12 @@ import type {
 import { completeOptions } from '../methods/options';
 import { tapShapes } from '../nn/backbones/backbone';
 import type { DefectSource, FitSpec, ImageSource } from '../protocol/engine-api';
+import type { ProviderReport } from '../runtime/ort';
 import type { Runtime } from '../runtime/runtime';
 import type { LoadedBackbone } from './backbones';
 import type { Collaborators } from './collaborators';
 import { FeatureExtractor, disposeTaps, stackImages } from './features';
+import { estimateFit } from './memory';
 
 /** Images in one run of a backbone: enough to fill a processor's cores, little enough for a small GPU. */
 export const BATCH = 4;
@@ -176,14 +178,17 @@ export class EngineFitContext implements FitContext {
   }
 }
 
-/** Checks a fit's options and images, then runs the method. @throws fit/option, fit/too-few-images */
+/** Checks a fit's options, images and memory, then runs the method. @throws fit/option, fit/too-few-images, fit/memory */
 export function startFit(
   detector: Detector,
   context: EngineFitContext,
   spec: FitSpec,
+  report: ProviderReport,
 ): AsyncGenerator<FitProgress, MethodState> {
   const options = completeOptions(detector.options, spec.options);
   requireGoodImages(detector, context.goodImages);
+  const { taps, side, goodImages, defectImages, backbone } = context;
+  estimateFit(detector, { taps, side, goodImages, defectImages, backbone }, options, report);
   return detector.fit(context, options);
 }
 

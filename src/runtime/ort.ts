@@ -17,6 +17,8 @@ export interface ProviderReport {
   readonly reason: string;
   /** Largest tensor the device can bind, in bytes. */
   readonly maxTensorBytes: number;
+  /** All the memory that one job can have, in bytes, where that is known. */
+  readonly memoryBytes?: number;
 }
 
 /** What a runtime is made of. */

@@ -5,7 +5,7 @@ export type ProviderWish = 'auto' | 'webgpu' | 'wasm';
 
 /** More threads than this gain nothing on networks of this size. */
 const MOST_THREADS = 8;
-/** Largest memory of 32-bit WebAssembly, and so of one of its tensors. */
+/** Largest memory of 32-bit WebAssembly, and so of one of its tensors and of a job. */
 const WASM_BYTES = 2 ** 32 - 1;
 
 /**
@@ -41,6 +41,7 @@ export async function openWebBackend(wish: ProviderWish): Promise<Backend> {
         ? found.reason
         : `${found.reason} One thread only: the page is not cross-origin isolated.`,
       maxTensorBytes: WASM_BYTES,
+      memoryBytes: WASM_BYTES,
     },
   };
 }

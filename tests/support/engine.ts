@@ -23,9 +23,13 @@ export class TestEngine {
   readonly #masks = new Map<string, Uint8Array>();
   #jobs = 0;
 
-  constructor(readonly side: number) {
+  /** @param memoryBytes what the device is said to have */
+  constructor(
+    readonly side: number,
+    memoryBytes?: number,
+  ) {
     this.engine = new Engine({
-      openRuntime: async () => openNodeRuntime(),
+      openRuntime: async () => openNodeRuntime(memoryBytes),
       loadPixels: async ({ name }) => this.#planes.get(name)!,
       loadMask: async ({ image }) => this.#masks.get(image.name)!,
       openWeights: async () => bytesAsSource(readFileSync('public/models/efficientnet-lite0.safetensors')),

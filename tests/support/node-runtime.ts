@@ -6,7 +6,11 @@ import type { Value } from '../../src/graph/value';
 import { nodeBackend } from '../../src/runtime/node';
 import { Runtime } from '../../src/runtime/runtime';
 
-export const openNodeRuntime = (): Runtime => new Runtime(nodeBackend(ort));
+/** @param memoryBytes what the device is said to have; unknown by default */
+export function openNodeRuntime(memoryBytes?: number): Runtime {
+  const backend = nodeBackend(ort);
+  return new Runtime({ ...backend, report: { ...backend.report, memoryBytes } });
+}
 
 /** Builds a graph of fed inputs, runs it once, returns its outputs. */
 export async function evaluate(

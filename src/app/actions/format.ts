@@ -6,15 +6,6 @@ export function formatDuration(ms: number): string {
   return h ? `${h}:${String(m).padStart(2, '0')}:${tail}` : `${m}:${tail}`;
 }
 
-/** `1.4 MB`, `830 kB`: powers of ten, as file systems show them. */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`;
-  const units = ['kB', 'MB', 'GB', 'TB'];
-  const power = Math.min(Math.floor(Math.log10(bytes) / 3), units.length);
-  const value = bytes / 1000 ** power;
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[power - 1]}`;
-}
-
 /** A length in the unit that reads best: `7.71 nm`, `2.6 µm`, `1.8 mm`. */
 export function formatLength(nm: number): string {
   const [value, unit] = nm < 1000 ? [nm, 'nm'] : nm < 1e6 ? [nm / 1000, 'µm'] : [nm / 1e6, 'mm'];

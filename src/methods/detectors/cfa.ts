@@ -218,7 +218,7 @@ export const cfa: Detector<CfaOptions> = {
     const cache = yield* cacheFeatures(context, 'features', features);
     const wanted = wantsScale(o.featureScale, context.backbone);
     const [scale] = await channelScales(cache, [featureShape(context)], trained, wanted);
-    const sampler = new BatchSampler(trained, o.batch, rngOf);
+    const sampler = new BatchSampler(context, trained, o.batch);
     const learnt = o.radius === 'learnt';
     const { start, bank } = await firstBank(
       context,

@@ -295,7 +295,7 @@ export const fastflow: Detector<FastFlowOptions> = {
     const shapes = shapesOf(context);
     const scales = await channelScales(cache, shapes, trained, wantsScale(o.featureScale, context.backbone));
     const permutations = drawPermutations(context, shapes);
-    const sampler = new BatchSampler(trained, o.batch, rngOf);
+    const sampler = new BatchSampler(context, trained, o.batch);
     const state = yield* fitByGradient(context, {
       key: 'flow',
       steps: { likelihood: stepOf(context, sampler.batch, o, permutations, scales) },

@@ -209,7 +209,7 @@ export const inpainting: Detector<InpaintingOptions> = {
     const rngOf = (stream: string) => context.rng(stream);
     const { trained, heldOut } = splitGood(context.goodImages, rngOf);
     const cache = yield* cacheFeatures(context, 'pixels', ({ image }) => image);
-    const sampler = new BatchSampler(trained, o.batch, rngOf);
+    const sampler = new BatchSampler(context, trained, o.batch);
     const side = cropSide(context);
     const draw = (images: Int32Array, stream: string) =>
       drawBatch(context, cache, images, trained, side, stream);

@@ -211,7 +211,7 @@ export const reverseDistillation: Detector<ReverseDistillationOptions> = {
       trained,
       wantsScale(o.featureScale, context.backbone),
     );
-    const sampler = new BatchSampler(trained, o.batch, rngOf);
+    const sampler = new BatchSampler(context, trained, o.batch);
     const form = o.loss === 'position' ? 'position' : 'image';
     const state = yield* fitByGradient(context, {
       key: 'mirror',

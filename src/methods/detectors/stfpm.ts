@@ -108,7 +108,7 @@ export const stfpm: Detector<StfpmOptions> = {
       trained,
       wantsScale(o.featureScale, context.backbone),
     );
-    const sampler = new BatchSampler(trained, o.batch, rngOf);
+    const sampler = new BatchSampler(context, trained, o.batch);
     const state = yield* fitByGradient(context, {
       key: 'student',
       steps: { match: stepOf(context, sampler.batch, scales) },

@@ -317,8 +317,8 @@ export const supersimplenet: Detector<SuperSimpleNetOptions> = {
       sigma: o.noise * unit,
     };
     const parts = batchParts(context.goodImages, known?.marked.length ?? 0, o);
-    const goodSampler = new BatchSampler(trained, parts.good, rngOf);
-    const defectSampler = known && new BatchSampler(known.marked, parts.defects, rngOf, 'order of defects');
+    const goodSampler = new BatchSampler(context, trained, parts.good);
+    const defectSampler = known && new BatchSampler(context, known.marked, parts.defects, 'order of defects');
     const batch = goodSampler.batch + (defectSampler?.batch ?? 0);
     const feedsOf = async (good: Int32Array, defects: Int32Array, stream: string) => {
       const vectors = Array.from(good, (i) => cache.of(i));

@@ -1,4 +1,4 @@
-import type { Rng } from '../../base/rng';
+import type { FitContext } from '../contract';
 
 /**
  * Batches of a training set: every image once in each round, in an order drawn anew for the round; what doesn't fill a
@@ -10,14 +10,18 @@ export class BatchSampler {
   #order = new Int32Array();
   readonly batch: number;
 
-  /** @param rngOf the fit's named streams */
+  /** @param wanted images in a batch; the fit remarks on it where there are fewer, and takes them all each time */
   constructor(
+    private readonly context: Pick<FitContext, 'rng' | 'remark'>,
     private readonly items: Int32Array,
     wanted: number,
-    private readonly rngOf: (stream: string) => Rng,
     private readonly stream = 'order',
   ) {
     this.batch = Math.min(wanted, items.length);
+    if (wanted > items.length)
+      context.remark(
+        `A batch of ${wanted} is more than there is to train on: each step took all ${items.length} images.`,
+      );
   }
 
   /** Items of one batch. */
@@ -26,7 +30,8 @@ export class BatchSampler {
     const round = Math.floor(iteration / perRound);
     if (round !== this.#round) {
       this.#round = round;
-      this.#order = this.rngOf(`${this.stream}.${round}`)
+      this.#order = this.context
+        .rng(`${this.stream}.${round}`)
         .permutation(this.items.length)
         .map((i) => this.items[i]);
     }

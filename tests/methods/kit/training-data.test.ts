@@ -37,10 +37,12 @@ describe('good images set aside', () => {
 });
 
 describe('batches', () => {
+  const remarks: string[] = [];
+  const context = { rng: rngOf, remark: (text: string) => void remarks.push(text) };
   const items = Int32Array.from({ length: 10 }, (_, i) => i + 100);
 
   it('hold every image once a round, but for what fills no batch', () => {
-    const sampler = new BatchSampler(items, 4, rngOf);
+    const sampler = new BatchSampler(context, items, 4);
     const round = [...sampler.at(0), ...sampler.at(1)];
     expect(new Set(round).size).toBe(8);
     expect(round.every((item) => items.includes(item))).toBe(true);
@@ -48,13 +50,17 @@ describe('batches', () => {
   });
 
   it('depend on nothing but seed and number', () => {
-    const one = new BatchSampler(items, 4, rngOf);
+    const one = new BatchSampler(context, items, 4);
     for (let i = 0; i < 9; i++) one.at(i);
-    expect(new BatchSampler(items, 4, rngOf).at(9)).toEqual(one.at(9));
+    expect(new BatchSampler(context, items, 4).at(9)).toEqual(one.at(9));
   });
 
-  it('larger than the set are the set', () => {
-    const sampler = new BatchSampler(items, 64, rngOf);
+  it('larger than the set are the set, and the fit says so', () => {
+    expect(remarks).toEqual([]);
+    const sampler = new BatchSampler(context, items, 64);
+    expect(remarks).toEqual([
+      'A batch of 64 is more than there is to train on: each step took all 10 images.',
+    ]);
     expect(sampler.batch).toBe(10);
     expect([...sampler.at(5)].sort()).toEqual([...items]);
   });

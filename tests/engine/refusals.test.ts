@@ -1,0 +1,55 @@
+/** Fits that can't start: each says the fact and what to do. */
+import { describe, expect, it } from 'vitest';
+import { Rng } from '../../src/base/rng';
+import { Engine } from '../../src/engine/engine';
+import { TestEngine } from '../support/engine';
+
+const SIDE = 64;
+const rng = new Rng(1, 'noise');
+const plane = (): Float32Array => Float32Array.from({ length: SIDE * SIDE }, () => rng.uniform());
+const good = (engine: TestEngine, count: number) =>
+  Array.from({ length: count }, (_, i) => engine.add(`good ${i}`, plane()));
+
+describe.each(Object.entries(Engine.methods))('%s', (method, { title, needs: { leastGoodImages } }) => {
+  it('refuses fewer good images than it needs', async () => {
+    const engine = new TestEngine(SIDE);
+    await expect(engine.fit(engine.spec(method), good(engine, leastGoodImages - 1))).rejects.toMatchObject({
+      code: 'fit/too-few-images',
+      message: expect.stringMatching(
+        new RegExp(
+          `^${title.replace('+', '\\+')} needs at least ${leastGoodImages} good images?; there (is|are) `,
+        ),
+      ) as string,
+    });
+  });
+
+  it('refuses what memory can not hold, before any work, and names what to lower', async () => {
+    const engine = new TestEngine(SIDE, 20_000);
+    const failure = {
+      code: 'fit/memory',
+      message: expect.stringMatching(
+        /^.* would need about \d[\d.]* [kM]B to fit on 8 good images; there are 20 kB here$/,
+      ) as string,
+      hint: expect.stringMatching(/^Lower .*the image size\.$/) as string,
+    };
+    const spec = engine.spec(method);
+    await expect(engine.fit(spec, good(engine, 8))).rejects.toMatchObject(failure);
+    const { options, backboneId, side } = spec;
+    const request = { method, options, backboneId, side, goodImages: 8, defectImages: 0 };
+    await expect(engine.engine.estimate(request)).rejects.toMatchObject(failure);
+  });
+});
+
+it('names the options that the memory depends on, and no others', async () => {
+  const engine = new TestEngine(SIDE, 20_000);
+  await expect(engine.fit(engine.spec('patchcore'), good(engine, 8))).rejects.toMatchObject({
+    hint: 'Lower the number of good images, the image size.',
+  });
+  const few = engine.spec('patchcore', { maxPatches: 1000 });
+  await expect(engine.fit({ ...few, side: 512 }, good(engine, 8))).rejects.toMatchObject({
+    hint: expect.not.stringContaining('the number of good images') as string,
+  });
+  await expect(engine.fit(engine.spec('stfpm'), good(engine, 8))).rejects.toMatchObject({
+    hint: expect.stringContaining('Lower Batch, ') as string,
+  });
+});
