@@ -48,7 +48,6 @@ export default defineConfig({
         test: {
           name: 'browser',
           include: ['tests/**/*.browser.test.ts'],
-          exclude: process.env.LONG ? [] : ['tests/**/*.long.browser.test.ts'],
           globalSetup: ['tests/support/browser-expectations.ts'],
           testTimeout: 240_000,
           browser: {

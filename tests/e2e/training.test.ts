@@ -21,6 +21,15 @@ const fits = () => app.page.locator('section').filter({ hasText: 'Fits of this s
 const stepsDone = async (): Promise<number> =>
   Number(/([\d,]+) of [\d,]+ steps/.exec(await job().first().innerText())?.[1].replace(',', '') ?? -1);
 
+it('says what a fit will take before it starts, from a step measured here', async () => {
+  await app.go('Detectors');
+  await app.choose('CFA');
+  await app.page
+    .getByText(/Needs about [\d.]+ [MG]B beside the backbone; the fit keeps\s+[\d.]+ [kM]B\./)
+    .waitFor();
+  await app.page.getByText(/At most 60 steps of \d+ ms, measured here:\s+about \d+:\d\d\./).waitFor();
+});
+
 it('shows the loss as it falls; ended by hand, the fit is kept and says so', async () => {
   await app.fit('CFA', { Steps: '2000' });
   const curve = app.page.getByRole('img', { name: /^Loss [\d.e+]+ at step \d+ of 2000/ });

@@ -12,12 +12,12 @@ import { Safetensors, encodeSafetensors } from '../../src/weights/safetensors';
 import { TestEngine } from '../support/engine';
 import type { Found } from '../support/engine';
 import { relativeError } from '../support/golden';
-import { shortOptions } from '../support/short-options';
+import { stepsOf } from '../support/short-options';
 
 const SIDE = 128;
 const SQUARE = 20;
-/** Enough for every method to have learnt something of the sample. */
-const STEPS = 60;
+/** A third of the training that a method has by default: enough for each to have learnt something of the sample. */
+const SHARE = 1 / 3;
 
 const planes = sampleSet(1).map(({ path, width, height, pixels }) => ({
   path,
@@ -45,7 +45,10 @@ const largest = (map: Float32Array): number => map.reduce((most, value) => Math.
 describe.each(Object.keys(Engine.methods))('%s', (method) => {
   const engine = new TestEngine(SIDE);
   const { options } = Engine.method(method);
-  const spec: FitSpec = engine.spec(method, shortOptions(options, STEPS));
+  const spec: FitSpec = engine.spec(
+    method,
+    stepsOf(options, (steps) => Math.ceil(SHARE * steps)),
+  );
   const good = goodPlanes.map(({ path, plane }) => engine.add(path, plane));
   const losses: number[] = [];
   let summary: FitSummary;
@@ -124,7 +127,10 @@ describe.each(Object.keys(Engine.methods))('%s', (method) => {
 
   it('8: the same seed, the same fit', async () => {
     const again = new TestEngine(SIDE);
-    const own = again.spec(method, shortOptions(options, 6));
+    const own = again.spec(
+      method,
+      stepsOf(options, () => 6),
+    );
     const sources = goodPlanes.map(({ path, plane }) => again.add(path, plane));
     await again.fit(own, sources);
     const first = again.states.get(own.fitId);

@@ -16,13 +16,12 @@ describe.each(['wasm', 'webgpu'] as const)('%s', (kind) => {
     if (!expected) return skip('one step takes too long on this adapter; npm run test:long takes it');
     const found = await tinyFit(runtime, id, expected.steps);
     expect(found.losses.length).toBe(expected.losses.length);
-    // The first loss is the providers' arithmetic; what follows is that of networks that amplify its last digits.
     found.losses.forEach((loss, i) => {
       const scale = Math.max(1e-3, Math.abs(expected.losses[i]));
-      expect(Math.abs(loss - expected.losses[i])).toBeLessThan((i ? 2e-2 : 1e-3) * scale);
+      expect(Math.abs(loss - expected.losses[i])).toBeLessThan(1e-3 * scale);
     });
     const range = Math.max(...expected.map) - Math.min(...expected.map);
     const error = found.map.reduce((most, value, i) => Math.max(most, Math.abs(value - expected.map[i])), 0);
-    expect(error).toBeLessThan((expected.losses.length ? 5e-2 : 1e-2) * range);
+    expect(error).toBeLessThan(1e-2 * range);
   });
 });
