@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { checkNode, ensureBuilt, ensureChromium, ensureInstalled, root, run } from './prepare.mjs';
 
 const LANES = {
-  all: ['format', 'lint', 'types', 'unit', 'golden', 'browser', 'e2e'],
-  long: ['slow', 'browser'],
+  all: ['format', 'lint', 'types', 'unit', 'golden', 'slow', 'browser', 'e2e'],
+  long: ['browser'],
   fast: ['types', 'unit'],
   golden: ['golden'],
 };
