@@ -33,6 +33,39 @@ const go = async (page: Page, place: string) => {
   await page.waitForTimeout(400);
 };
 
+/** Fits a few methods, one that redraws images among them, and shows what they are compared in. */
+async function shootComparison(page: Page, scheme: string): Promise<void> {
+  const idle = () =>
+    page.waitForFunction(() => !document.querySelector('[data-testid=job]'), null, { timeout: 600_000 });
+  const fit = async (...methods: readonly string[]) => {
+    await go(page, 'Detectors');
+    for (const box of await page.getByRole('group', { name: 'Methods' }).getByRole('checkbox').all())
+      await box.setChecked(methods.includes((await box.getAttribute('aria-label'))!));
+    const steps = page.getByLabel('Steps at most', { exact: true });
+    if (await steps.count()) await steps.first().fill('60');
+    await page.waitForTimeout(9_000);
+    await shoot(page, `${scheme}-chosen-${methods.length}`);
+    await page.getByRole('button', { name: /^Fit .* on / }).click();
+    await page.waitForTimeout(5_000);
+    await shoot(page, `${scheme}-training-${methods.length}`);
+    await idle();
+  };
+  await fit('GANomaly');
+  await go(page, 'Images');
+  await page.getByRole('list', { name: 'Images' }).getByRole('button').last().click();
+  await page.getByText('Reconstruction').first().waitFor();
+  await page.waitForTimeout(3_000);
+  await shoot(page, `${scheme}-reconstruction`);
+  await fit('CFA', 'PaDiM');
+  await page.getByRole('link', { name: 'About CFA' }).click();
+  await page.waitForTimeout(400);
+  await shoot(page, `${scheme}-method`);
+  await go(page, 'Results');
+  await page.getByRole('link', { name: /^Compare/ }).click();
+  await page.waitForTimeout(2_500);
+  await shoot(page, `${scheme}-comparison`);
+}
+
 for (const scheme of ['dark', 'light'] as const) {
   const page = await open(scheme);
   await shoot(page, `${scheme}-empty`);
@@ -74,6 +107,8 @@ for (const scheme of ['dark', 'light'] as const) {
   await shoot(page, `${scheme}-results`);
   await page.keyboard.press('?');
   await shoot(page, `${scheme}-keys`);
+  await page.keyboard.press('Escape');
+  if (scheme === 'dark') await shootComparison(page, scheme);
   await page.context().close();
 }
 await browser.close();
