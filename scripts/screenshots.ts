@@ -33,10 +33,11 @@ const go = async (page: Page, place: string) => {
   await page.waitForTimeout(400);
 };
 
+const idle = (page: Page) =>
+  page.waitForFunction(() => !document.querySelector('[data-testid=job]'), null, { timeout: 600_000 });
+
 /** Fits a few methods, one that redraws images among them, and shows what they are compared in. */
 async function shootComparison(page: Page, scheme: string): Promise<void> {
-  const idle = () =>
-    page.waitForFunction(() => !document.querySelector('[data-testid=job]'), null, { timeout: 600_000 });
   const fit = async (...methods: readonly string[]) => {
     await go(page, 'Detectors');
     for (const box of await page.getByRole('group', { name: 'Methods' }).getByRole('checkbox').all())
@@ -48,7 +49,7 @@ async function shootComparison(page: Page, scheme: string): Promise<void> {
     await page.getByRole('button', { name: /^Fit .* on / }).click();
     await page.waitForTimeout(5_000);
     await shoot(page, `${scheme}-training-${methods.length}`);
-    await idle();
+    await idle(page);
   };
   await fit('GANomaly');
   await go(page, 'Images');
@@ -92,7 +93,7 @@ for (const scheme of ['dark', 'light'] as const) {
     .getByText(/▲ strange/)
     .first()
     .waitFor();
-  await page.waitForFunction(() => !document.querySelector('[data-testid=job]'));
+  await idle(page);
   await page.getByRole('button', { name: 'Strange', exact: true }).click();
   await page.getByRole('list', { name: 'Images' }).getByRole('button').first().click();
   await page.getByRole('button', { name: 'All', exact: true }).click();

@@ -234,7 +234,7 @@ export class Engine {
     // With one image nothing is left to hold it against.
     const held = leavesOut
       ? Array.from({ length: good.length < 2 ? 0 : good.length }, (_, i) => i)
-      : [...splitGood(good.length, (stream) => new Rng(spec.seed, stream)).heldOut];
+      : [...splitGood(good.length, { rng: (stream) => new Rng(spec.seed, stream) }).heldOut];
     const scores = new GoodScores(spec.side, held.length, leavesOut ? 'one at a time' : 'a part');
     if (!held.length) return scores.finish();
     const options = completeOptions(detector.options, spec.options);

@@ -12,7 +12,7 @@ import { Safetensors, encodeSafetensors } from '../../src/weights/safetensors';
 import { TestEngine } from '../support/engine';
 import type { Found } from '../support/engine';
 import { relativeError } from '../support/golden';
-import { stepsOf } from '../support/short-options';
+import { stepsOf } from '../support/training-length';
 
 const SIDE = 128;
 const SQUARE = 20;

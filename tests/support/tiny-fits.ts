@@ -8,7 +8,7 @@ import type { Options } from '../../src/methods/options';
 import * as registry from '../../src/methods/registry';
 import type { Runtime } from '../../src/runtime/runtime';
 import { contextOf, scoreTaps, someOf } from './fixed-taps';
-import { stepsOf } from './short-options';
+import { stepsOf } from './training-length';
 import type { Taps } from './fixed-taps';
 
 /** Fitted on, and inspected. */

@@ -213,8 +213,7 @@ export const cfa: Detector<CfaOptions> = {
   },
 
   async *fit(context, o) {
-    const rngOf = (stream: string) => context.rng(stream);
-    const { trained } = splitGood(context.goodImages, rngOf);
+    const { trained } = splitGood(context.goodImages, context);
     const cache = yield* cacheFeatures(context, 'features', features);
     const wanted = wantsScale(o.featureScale, context.backbone);
     const [scale] = await channelScales(cache, [featureShape(context)], trained, wanted);

@@ -32,6 +32,7 @@ import { cacheBytes, cacheFeatures } from '../kit/feature-cache';
 import { fitByGradient } from '../kit/gradient-fit';
 import { splitGood } from '../kit/held-out';
 import { slopePenalty } from '../kit/slope-penalty';
+import { squaredDifference } from '../kit/squared-difference';
 import {
   FLIPS_OPTION,
   TileSampler,
@@ -171,11 +172,6 @@ export function generate(net: Net, z: Value, { tile, filters, latent }: FAnoganF
   return tanh(conv(drawn, weight, bias(net, 'out', 1), SAME));
 }
 
-const squared = (a: Value, b: Value): Value => {
-  const difference = sub(a, b);
-  return mul(difference, difference);
-};
-
 /** mean D(fake) − mean D(real): falls as the critic learns, and its opposite is the Wasserstein estimate. */
 function criticGap(net: Net, real: Value, fake: Value, form: FAnoganForm): Value {
   const [batch] = real.shape;
@@ -196,9 +192,9 @@ export function criticLoss(net: Net, real: Value, fake: Value, epsilon: Value, f
  * with, κ = 1. @source methods.md 2.4
  */
 export function unlikeness(critic: Net, x: Value, drawn: Value, form: FAnoganForm) {
-  const residual = reduceMean(squared(x, drawn), [1, 2, 3]);
+  const residual = reduceMean(squaredDifference(x, drawn), [1, 2, 3]);
   const features = (of: Value) => criticise(critic, of, form).features;
-  const feature = reduceMean(squared(features(x), features(drawn)), [1]);
+  const feature = reduceMean(squaredDifference(features(x), features(drawn)), [1]);
   return { residual, feature, score: add(residual, feature) };
 }
 
@@ -337,14 +333,13 @@ export const fAnogan: Detector<FAnoganOptions> = {
   },
 
   async *fit(context, o) {
-    const rngOf = (stream: string) => context.rng(stream);
-    const { trained, heldOut } = splitGood(context.goodImages, rngOf);
+    const { trained, heldOut } = splitGood(context.goodImages, context);
     const form = formOf(o.form);
     const { title, tile, filters, latent } = form;
     context.remark(`${title} form: tiles of ${tile} px, ${filters} filters, codes of ${latent}.`);
     const cache = yield* cacheFeatures(context, 'pixels', ({ image }) => image);
-    const tiles = new TileSampler(cache, trained, { batch: o.batch, tile }, rngOf);
-    const unseen = new TileSampler(cache, heldOut, { batch: o.batch, tile }, rngOf);
+    const tiles = new TileSampler(context, cache, trained, { batch: o.batch, tile });
+    const unseen = new TileSampler(context, cache, heldOut, { batch: o.batch, tile });
     const start = yield* fitByGradient(context, {
       key: 'generator',
       phase: 'generator',
@@ -355,7 +350,7 @@ export const fAnogan: Detector<FAnoganOptions> = {
       iterations: o.steps,
       rate: () => o.learningRate,
       feeds: async (step, iteration, turn): Promise<Feeds> => ({
-        ...noise(rngOf(`noise.${iteration}.${turn}`), o.batch, latent),
+        ...noise(context.rng(`noise.${iteration}.${turn}`), o.batch, latent),
         ...(step === 'critic' && { real: await tiles.at(`tiles.${iteration}.${turn}`, o.flips) }),
       }),
     });

@@ -287,8 +287,7 @@ export const fastflow: Detector<FastFlowOptions> = {
   },
 
   async *fit(context, o) {
-    const rngOf = (stream: string) => context.rng(stream);
-    const { trained, heldOut } = splitGood(context.goodImages, rngOf);
+    const { trained, heldOut } = splitGood(context.goodImages, context);
     const cache = yield* cacheFeatures(context, 'levels', ({ taps }) =>
       packMaps(LEVELS.map((level) => taps[level]!)),
     );

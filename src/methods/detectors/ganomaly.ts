@@ -28,6 +28,7 @@ import type { Detector, StateValues } from '../contract';
 import { cacheBytes, cacheFeatures } from '../kit/feature-cache';
 import { fitByGradient } from '../kit/gradient-fit';
 import { splitGood } from '../kit/held-out';
+import { squaredDifference } from '../kit/squared-difference';
 import {
   FLIPS_OPTION,
   TileSampler,
@@ -138,19 +139,14 @@ export function discriminate(
   return { features, logit: head(net, features, 1, '') };
 }
 
-const squared = (a: Value, b: Value): Value => {
-  const difference = sub(a, b);
-  return mul(difference, difference);
-};
-
 /** mean (z − ẑ)² of every square: [B]. @source methods.md 3.4 */
-export const latentScore = (z: Value, again: Value): Value => reduceMean(squared(z, again), [1]);
+export const latentScore = (z: Value, again: Value): Value => reduceMean(squaredDifference(z, again), [1]);
 
 /** L_adv + 50 L_con + L_enc, adversarial by feature matching. @source methods.md 3.3 */
 export function generatorLoss(net: Net, judge: Net, x: Value, form: GanomalyForm) {
   const { z, drawn, again } = redraw(net, x, form);
   const wanted = discriminate(judge, x, form).features;
-  const adversarial = reduceMean(squared(discriminate(judge, drawn, form).features, wanted));
+  const adversarial = reduceMean(squaredDifference(discriminate(judge, drawn, form).features, wanted));
   const contextual = reduceMean(abs(sub(x, drawn)));
   const latent = reduceMean(latentScore(z, again));
   const loss = add(
@@ -268,8 +264,7 @@ export const ganomaly: Detector<GanomalyOptions> = {
   },
 
   async *fit(context, o) {
-    const rngOf = (stream: string) => context.rng(stream);
-    const { trained, heldOut } = splitGood(context.goodImages, rngOf);
+    const { trained, heldOut } = splitGood(context.goodImages, context);
     const plan = planOf(context.side, o.form);
     const { tile, filters } = plan.form;
     context.remark(
@@ -278,8 +273,8 @@ export const ganomaly: Detector<GanomalyOptions> = {
         : `Reduced form: tiles of ${tile} px, ${filters} filters.`,
     );
     const cache = yield* cacheFeatures(context, 'pixels', ({ image }) => resized(image, plan));
-    const tiles = new TileSampler(cache, trained, { batch: o.batch, tile }, rngOf);
-    const unseen = new TileSampler(cache, heldOut, { batch: o.batch, tile }, rngOf);
+    const tiles = new TileSampler(context, cache, trained, { batch: o.batch, tile });
+    const unseen = new TileSampler(context, cache, heldOut, { batch: o.batch, tile });
     return yield* fitByGradient(context, {
       key: 'networks',
       steps: stepsOf(plan, o.batch),

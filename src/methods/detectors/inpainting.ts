@@ -206,8 +206,7 @@ export const inpainting: Detector<InpaintingOptions> = {
         ? 'Full form: 32 to 256 channels.'
         : 'Reduced form: 16 to 128 channels, crops of 128 px.',
     );
-    const rngOf = (stream: string) => context.rng(stream);
-    const { trained, heldOut } = splitGood(context.goodImages, rngOf);
+    const { trained, heldOut } = splitGood(context.goodImages, context);
     const cache = yield* cacheFeatures(context, 'pixels', ({ image }) => image);
     const sampler = new BatchSampler(context, trained, o.batch);
     const side = cropSide(context);

@@ -200,8 +200,7 @@ export const reverseDistillation: Detector<ReverseDistillationOptions> = {
 
   async *fit(context, o) {
     mirrorOf(context.backbone);
-    const rngOf = (stream: string) => context.rng(stream);
-    const { trained, heldOut } = splitGood(context.goodImages, rngOf);
+    const { trained, heldOut } = splitGood(context.goodImages, context);
     const cache = yield* cacheFeatures(context, 'teacher', ({ taps }) =>
       packMaps(LEVELS.map((level) => taps[level]!)),
     );

@@ -97,8 +97,7 @@ export const stfpm: Detector<StfpmOptions> = {
   },
 
   async *fit(context, o) {
-    const rngOf = (stream: string) => context.rng(stream);
-    const { trained, heldOut } = splitGood(context.goodImages, rngOf);
+    const { trained, heldOut } = splitGood(context.goodImages, context);
     const cache = yield* cacheFeatures(context, 'teacher', ({ taps, image }) =>
       packMaps([...LEVELS.map((level) => taps[level]!), image]),
     );

@@ -34,7 +34,7 @@ import { pointwiseNorm } from '../../nn/pointwise-norm';
 import { multiStep } from '../../nn/schedules';
 import type { Detector, FitSize, Inputs } from '../contract';
 import { SCALE_OPTION, channelScales, scaled, wantsScale } from '../kit/channel-scale';
-import { cacheBytes, cacheFeatures } from '../kit/feature-cache';
+import { cacheBytes, cacheFeatures, stackVectors } from '../kit/feature-cache';
 import type { FeatureCache } from '../kit/feature-cache';
 import { fitByGradient } from '../kit/gradient-fit';
 import { splitGood } from '../kit/held-out';
@@ -291,10 +291,9 @@ export const supersimplenet: Detector<SuperSimpleNetOptions> = {
   },
 
   async *fit(context, o) {
-    const rngOf = (stream: string) => context.rng(stream);
     const shape = featureShape(context);
     const supervised = o.form === 'supervised';
-    const { trained, heldOut } = splitGood(context.goodImages, rngOf);
+    const { trained, heldOut } = splitGood(context.goodImages, context);
     const cache = yield* cacheFeatures(context, 'features', features);
     // What a step costs can be measured before there is a defect.
     const known =
@@ -328,7 +327,10 @@ export const supersimplenet: Detector<SuperSimpleNetOptions> = {
           vectors.push(known.cache.of(i));
           real.push(known.masks[i]);
         }
-      return { packed: await stacked(vectors), ...noiseBlotches(rngOf(stream), shape, real, blotches) };
+      return {
+        packed: stackVectors(await Promise.all(vectors)),
+        ...noiseBlotches(context.rng(stream), shape, real, blotches),
+      };
     };
     const none = new Int32Array();
     const factor = multiStep(
@@ -379,12 +381,4 @@ async function spreadOf(cache: FeatureCache, shape: Shape, images: Int32Array, w
   const squares = floats(spread).reduce((sum, value) => sum + value * value, 0);
   const ones = floatTensor(spread.shape, new Float32Array(shape[0]).fill(1));
   return { scale: ones, unit: Math.sqrt(squares / shape[0]) };
-}
-
-/** Vectors of one length as the rows of a tensor. */
-async function stacked(vectors: readonly Promise<Float32Array>[]): Promise<TensorData> {
-  const rows = await Promise.all(vectors);
-  const all = new Float32Array(rows.length * rows[0].length);
-  rows.forEach((row, i) => all.set(row, i * row.length));
-  return floatTensor([rows.length, rows[0].length], all);
 }

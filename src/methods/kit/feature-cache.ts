@@ -59,12 +59,17 @@ export async function* cacheFeatures(
     width,
     of: read,
     async batch(indices) {
-      const rows = await Promise.all(Array.from(indices, read));
-      const out = new Float32Array(rows.length * width);
-      rows.forEach((row, i) => out.set(row, i * width));
-      return floatTensor([rows.length, width], out);
+      return stackVectors(await Promise.all(Array.from(indices, read)));
     },
   };
+}
+
+/** Vectors of one length as the rows of a tensor; at least one. */
+export function stackVectors(vectors: readonly Float32Array[]): TensorData {
+  const width = vectors[0].length;
+  const out = new Float32Array(vectors.length * width);
+  vectors.forEach((vector, i) => out.set(vector, i * width));
+  return floatTensor([vectors.length, width], out);
 }
 
 const halfKey = (key: string, index: number): string => `${key}.half.${index}`;

@@ -1,4 +1,4 @@
-import type { Rng } from '../../base/rng';
+import type { FitContext } from '../contract';
 
 /** Share of the good images that a trained method does not train on. */
 const SHARE = 0.2;
@@ -14,10 +14,10 @@ export interface GoodSplit {
 
 /**
  * Sets a fifth of the good images aside, drawn by the fit's seed.
- * @param rngOf the fit's named streams: the same seed gives the same split, in the fit and in its calibration
+ * @param context the fit's named streams: the same seed gives the same split, in the fit and in its calibration
  */
-export function splitGood(count: number, rngOf: (stream: string) => Rng): GoodSplit {
+export function splitGood(count: number, context: Pick<FitContext, 'rng'>): GoodSplit {
   const held = count < LEAST ? 0 : Math.max(1, Math.round(count * SHARE));
-  const order = rngOf('held out').permutation(count);
+  const order = context.rng('held out').permutation(count);
   return { trained: order.slice(held).sort(), heldOut: order.slice(0, held).sort() };
 }

@@ -1,4 +1,3 @@
-import type { Rng } from '../../base/rng';
 import { floatTensor } from '../../base/tensor';
 import type { TensorData } from '../../base/tensor';
 import {
@@ -15,6 +14,7 @@ import {
 import type { Matrix } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
 import type { FlagSpec } from '../options';
+import type { FitContext } from '../contract';
 import type { FeatureCache } from './feature-cache';
 
 /** Square tiles of a square image, in rows and columns; the tiles of the last row and column end at its border. */
@@ -94,13 +94,12 @@ export class TileSampler {
   /**
    * @param cache of square images
    * @param images which of them are drawn from
-   * @param rngOf the fit's named streams
    */
   constructor(
+    private readonly context: Pick<FitContext, 'rng'>,
     private readonly cache: FeatureCache,
     private readonly images: Int32Array,
     private readonly size: { readonly batch: number; readonly tile: number },
-    private readonly rngOf: (stream: string) => Rng,
   ) {}
 
   /**
@@ -110,7 +109,7 @@ export class TileSampler {
    */
   async at(stream: string, flips = false): Promise<TensorData> {
     const { batch, tile } = this.size;
-    const rng = this.rngOf(stream);
+    const rng = this.context.rng(stream);
     const side = Math.sqrt(this.cache.width);
     const data = new Float32Array(batch * tile * tile);
     for (let i = 0; i < batch; i++) {

@@ -110,7 +110,7 @@ describe('random tiles', () => {
     of: async (index: number) => Float32Array.from({ length: 100 }, (_, i) => 1000 * index + i),
   } as FeatureCache;
   const sampler = (images: number[], tile = 4, batch = 64) =>
-    new TileSampler(cache, Int32Array.from(images), { batch, tile }, (stream) => new Rng(3, stream));
+    new TileSampler({ rng: (stream) => new Rng(3, stream) }, cache, Int32Array.from(images), { batch, tile });
 
   /** [step to the right, step down] of every tile. */
   const steps = (tiles: TensorData): number[][] =>

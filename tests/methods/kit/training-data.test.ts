@@ -12,7 +12,11 @@ import { BatchSampler, batchesOf } from '../../../src/methods/kit/sampling';
 import { contextOf } from '../../support/fixed-taps';
 import { openNodeRuntime } from '../../support/node-runtime';
 
-const rngOf = (stream: string) => new Rng(7, stream);
+const remarks: string[] = [];
+const context = {
+  rng: (stream: string) => new Rng(7, stream),
+  remark: (text: string) => void remarks.push(text),
+};
 const runtime = openNodeRuntime();
 
 describe('good images set aside', () => {
@@ -23,7 +27,7 @@ describe('good images set aside', () => {
     [10, 2],
     [84, 17],
   ])('%d images: %d', (count, held) => {
-    const { trained, heldOut } = splitGood(count, rngOf);
+    const { trained, heldOut } = splitGood(count, context);
     expect(heldOut.length).toBe(held);
     expect([...trained, ...heldOut].sort((a, b) => a - b)).toEqual(
       Array.from({ length: count }, (_, i) => i),
@@ -31,14 +35,12 @@ describe('good images set aside', () => {
   });
 
   it('are the same for the same seed', () => {
-    expect(splitGood(50, rngOf)).toEqual(splitGood(50, rngOf));
-    expect(splitGood(50, rngOf)).not.toEqual(splitGood(50, (stream) => new Rng(8, stream)));
+    expect(splitGood(50, context)).toEqual(splitGood(50, context));
+    expect(splitGood(50, context)).not.toEqual(splitGood(50, { rng: (stream) => new Rng(8, stream) }));
   });
 });
 
 describe('batches', () => {
-  const remarks: string[] = [];
-  const context = { rng: rngOf, remark: (text: string) => void remarks.push(text) };
   const items = Int32Array.from({ length: 10 }, (_, i) => i + 100);
 
   it('hold every image once a round, but for what fills no batch', () => {
