@@ -51,6 +51,8 @@ export class Engine {
   readonly #backbones = new Map<BackboneId, Promise<LoadedBackbone>>();
   readonly #states = new Map<FitId, Promise<MethodState>>();
   readonly #cancelled = new Set<JobId>();
+  /** Fits begun so far: one ends the measuring that is under way. */
+  #fits = 0;
   #scorers: { readonly runtime: Runtime; readonly byKey: Map<string, Promise<Scorer>> } | undefined;
 
   constructor(private readonly collaborators: Collaborators) {}
@@ -101,9 +103,13 @@ export class Engine {
     return estimateFit(detector, size, completeOptions(detector.options, options), report);
   }
 
-  /** Runs the method's own training for a few steps on made-up features. Null for methods that take no steps. */
+  /**
+   * Runs the method's own training for a few steps on made-up features. Null for methods that take no steps.
+   * @throws cancelled when a fit begins meanwhile: the device is the fit's
+   */
   async measureTraining(request: MemoryRequest): Promise<StepCost | null> {
     const { method, options, backboneId, side, goodImages } = request;
+    const begun = this.#fits;
     const detector = Engine.method(method);
     const backbone = await this.backbone(backboneId);
     const spec: FitSpec = {
@@ -119,8 +125,9 @@ export class Engine {
     return this.#withRecovery(async (runtime) => {
       const context = new TrialContext(runtime, backbone, detector, spec, goodImages);
       const trial = startFit(detector, context, spec, runtime.report);
-      while (!context.cost && !(await trial.next()).done);
+      while (!context.cost && begun === this.#fits && !(await trial.next()).done);
       await trial.return({});
+      if (!context.cost && begun !== this.#fits) throw new AppError('cancelled', 'a fit has begun');
       return context.cost ?? null;
     });
   }
@@ -167,6 +174,7 @@ export class Engine {
     { jobId, spec, good, defects }: FitRequest,
     report: (progress: JobProgress) => void,
   ): Promise<FitSummary> {
+    this.#fits++;
     const start = performance.now();
     const clock = new JobClock();
     const control = new FitControl();

@@ -252,24 +252,28 @@ async function* measure(
   const cycle = fit.cycle ?? Object.keys(fit.steps);
   const [first] = cycle;
   const feeds = await fit.feeds(first, 0, 0, {});
-  const timed = async (work: () => Promise<unknown>): Promise<number> => {
+  const tick: FitProgress = { phase: 'measuring', done: 0, total: 1, unit: 'steps' };
+  // A tick a run: a fit that starts meanwhile ends the measuring there.
+  const timed = async function* (work: () => Promise<unknown>): AsyncGenerator<FitProgress, number> {
     await work();
     const times: number[] = [];
     for (let i = 0; i < TRIAL_ITERATIONS; i++) {
+      yield tick;
       const start = performance.now();
       await work();
       times.push(performance.now() - start);
     }
     return times.sort((a, b) => a - b)[TRIAL_ITERATIONS >> 1];
   };
-  const forwardMs = await timed(() => trainer.loss(first, feeds, 'forward'));
-  const stepMs = await timed(async () => {
+  const forwardMs = yield* timed(() => trainer.loss(first, feeds, 'forward'));
+  const stepMs = yield* timed(async () => {
     const run = await trainer.step(first, feeds, (net) => fit.rate(net, 0));
     await trainer.read(run.report);
     for (const tensor of [run.report, ...Object.values(run.carried)]) tensor.dispose();
   });
   let iteration = 0;
-  const iterationMs = cycle.length > 1 ? await timed(() => iterate(trainer, fit, iteration++, true)) : stepMs;
+  const iterationMs =
+    cycle.length > 1 ? yield* timed(() => iterate(trainer, fit, iteration++, true)) : stepMs;
   context.trial!.report({ forwardMs, stepMs, iterationMs, iterations: fit.iterations });
-  yield { phase: 'measuring', done: 1, total: 1, unit: 'steps' };
+  yield { ...tick, done: 1 };
 }
