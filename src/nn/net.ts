@@ -21,6 +21,7 @@ import { filledWith, usualStart } from './initialisers';
 import type { Initialiser } from './initialisers';
 import { convGeometry } from './layers';
 import type { ConvNormOptions, NetLayers } from './layers';
+import { pointwiseNorm } from './pointwise-norm';
 
 /**
  * Where the description of a trainable network gets its parameters from. The same description is declared (for names
@@ -223,6 +224,16 @@ export class FlatNet extends ConvNormNet {
     const batch = batchNormTraining(x, scale, bias, epsilon);
     this.#move(name, batch.mean, batch.variance);
     return batch.y;
+  }
+
+  override convNorm(x: Value, convName: string, norm: string, options: ConvNormOptions): Value {
+    const { channels, kernel, stride = 1, group = 1 } = options;
+    const widening = kernel === 1 && stride === 1 && group === 1 && channels >= 2 * x.shape[1];
+    if (!widening) return super.convNorm(x, convName, norm, options);
+    return this.graph.scope(convName, () => {
+      const { weight, bias } = pointwiseNorm(this, x, convName, norm, channels);
+      return conv(x, weight, bias);
+    });
   }
 
   foldedNorm(name: string, _channels: number, batch: () => Moments): FoldedNorm {
