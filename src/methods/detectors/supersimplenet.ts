@@ -72,7 +72,7 @@ const PERLIN_THRESHOLD = { unsupervised: 0.2, supervised: 0.6 } as const;
 
 /** Iterations between two looks at the held-out images, and looks without a new best after which training ends. */
 const LOOK_EVERY = 25;
-const PATIENCE = 5;
+const PATIENCE = 12;
 
 /**
  * In spreads of good features. The published 0.015 belongs to one backbone's features and thousands of steps. On good
@@ -250,8 +250,8 @@ export const supersimplenet: Detector<SuperSimpleNetOptions> = {
       label: 'Training',
       help: 'Known defects need masks; synthetic ones are trained on either way.',
     },
-    // Few images in many steps: the classification head begins to learn after some two hundred.
-    steps: stepsOption(300),
+    // Few images in many steps: the classification head begins to learn after some two hundred, and goes on for long.
+    steps: stepsOption(600),
     batch: batchOption(2),
     learningRate: rateOption(1e-3),
     noise: {

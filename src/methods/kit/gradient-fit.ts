@@ -176,13 +176,10 @@ async function iterate(
   }
 }
 
-async function heldOut(
-  trainer: Trainer,
-  { step, feeds: feedsOf }: NonNullable<GradientFit['heldOut']>,
-): Promise<number> {
-  const batches = await feedsOf();
+async function heldOut(trainer: Trainer, looks: NonNullable<GradientFit['heldOut']>): Promise<number> {
+  const batches = await looks.feeds();
   let sum = 0;
-  for (const feeds of batches) sum += await trainer.loss(step, feeds, 'evaluate');
+  for (const feeds of batches) sum += await trainer.loss(looks.step, feeds, 'evaluate');
   return sum / batches.length;
 }
 
