@@ -33,7 +33,7 @@ import { cacheBytes, cacheFeatures } from '../kit/feature-cache';
 import { fitByGradient } from '../kit/gradient-fit';
 import { splitGood } from '../kit/held-out';
 import { packMaps, packedWidth, tapShapesOf, unpackMaps } from '../kit/packed-taps';
-import { BatchSampler } from '../kit/sampling';
+import { BatchSampler, ofBatches } from '../kit/sampling';
 import { netBytes, trainingBytes } from '../kit/training-graph';
 import type { StepSpec } from '../kit/training-graph';
 import { batchOption, rateOption, stepsOption } from '../kit/training-options';
@@ -42,6 +42,7 @@ export type FastFlowOptions = {
   readonly steps: number;
   readonly batch: number;
   readonly learningRate: number;
+  readonly likelihood: string;
   readonly conv3x3Only: boolean;
   readonly hiddenRatio: number;
   readonly featureScale: string;
@@ -61,6 +62,10 @@ const SCALE_LIMIT = 2;
 const BETA = 0.5;
 const GLOBAL_FACTOR = 0.1;
 const GLOBAL_START = Math.log(Math.exp(BETA / GLOBAL_FACTOR) - 1) / BETA;
+
+/** Iterations between two looks at the held-out images, and looks without a new best after which training ends. */
+const LOOK_EVERY = 20;
+const PATIENCE = 6;
 
 /** The kernel of a step, and its subnet's width over its input's. */
 export interface FlowShape {
@@ -163,6 +168,12 @@ export function flowLoss({ z, steps }: { z: Value; steps: readonly Coupled[] }):
   return sub(div(ofImages, batch), mul(ofAll, height * width));
 }
 
+/**
+ * ln |det| of the norm's scale. The published loss leaves it out: shrinking the scale and stretching the flow then gains
+ * likelihood without bound, and held-out images say nothing. Counted, the loss is the likelihood of normalised features.
+ */
+export const normLogDet = (scale: Value): Value => mul(reduceSum(log(mul(scale, scale))), 0.5);
+
 /** −exp(−½ mean_c z²): −1 where the flow finds what it knows, towards 0 where it doesn't. [B,1,h,w] @source methods.md 10.4 */
 export const flowMap = (z: Value): Value => neg(exp(mul(reduceMean(mul(z, z), [1], true), -0.5)));
 
@@ -206,7 +217,9 @@ function stepOf(
       const maps = unpackMaps(input('packed', [batch, dimensions]), shapes);
       const losses = LEVELS.map((level, i) => {
         const x = scales ? scaled(maps[i], graph.constant(scales[i])) : maps[i];
-        return div(flowLoss(flow(net('flow'), level, x, permutations[i], o)), dimensions);
+        const loss = flowLoss(flow(net('flow'), level, x, permutations[i], o));
+        const scale = net('flow').parameter(`${level}.norm.weight`, shapes[i]);
+        return div(o.likelihood === 'published' ? loss : sub(loss, normLogDet(scale)), dimensions);
       });
       return {
         loss: losses.reduce((sum, loss) => add(sum, loss)),
@@ -224,9 +237,9 @@ export const fastflow: Detector<FastFlowOptions> = {
     title: 'FastFlow: Unsupervised Anomaly Detection and Localization via 2D Normalizing Flows',
     where: 'arXiv 2111.07677, 2021',
     reference:
-      "gathierry's and anomalib's code: a trainable layer norm before each flow, which the paper lacks. Its scale is " +
-      'not counted in the loss, so that held-out good images can’t tell when to end: training has a fixed length, ' +
-      'where the codes keep the best on test images.',
+      "gathierry's and anomalib's code: a trainable layer norm before each flow, which the paper lacks; its scale is " +
+      'counted in the likelihood here, unless the published one is chosen. Training ends by held-out good images, not ' +
+      'by the best on test images.',
   },
   about: {
     summary: 'Learns the density of good features at every place; what is improbable is strange.',
@@ -238,9 +251,19 @@ export const fastflow: Detector<FastFlowOptions> = {
     cost: 'Some hundred steps through eight small convolution pairs a level; inspecting costs little.',
   },
   options: {
-    steps: stepsOption(400, 'fixed'),
+    steps: stepsOption(400),
     batch: batchOption(8),
-    learningRate: rateOption(1e-3),
+    learningRate: rateOption(3e-3),
+    likelihood: {
+      kind: 'choice',
+      default: 'normalised',
+      choices: [
+        { value: 'normalised', label: 'of normalised features' },
+        { value: 'published', label: 'as published' },
+      ],
+      label: 'Likelihood',
+      help: 'The published one leaves out the scale of the norm; held-out images then say nothing and training runs its whole length. Its rate is 0.001.',
+    },
     conv3x3Only: {
       kind: 'flag',
       default: false,
@@ -275,7 +298,7 @@ export const fastflow: Detector<FastFlowOptions> = {
   },
 
   async *fit(context, o) {
-    const { trained } = splitGood(context.goodImages, context);
+    const { trained, heldOut } = splitGood(context.goodImages, context);
     const cache = yield* cacheFeatures(context, 'levels', ({ taps }) =>
       packMaps(LEVELS.map((level) => taps[level]!)),
     );
@@ -283,12 +306,20 @@ export const fastflow: Detector<FastFlowOptions> = {
     const scales = await channelScales(cache, shapes, trained, wantsScale(o.featureScale, context.backbone));
     const permutations = drawPermutations(context, shapes);
     const sampler = new BatchSampler(context, trained, o.batch);
+    const feedsOf = async (batch: Int32Array) => ({ packed: await cache.batch(batch) });
     const state = yield* fitByGradient(context, {
       key: 'flow',
       steps: { likelihood: stepOf(context, sampler.batch, o, permutations, scales) },
       iterations: o.steps,
       rate: () => o.learningRate,
-      feeds: async (_step, iteration) => ({ packed: await cache.batch(sampler.at(iteration)) }),
+      feeds: (_step, iteration) => feedsOf(sampler.at(iteration)),
+      heldOut: {
+        images: o.likelihood === 'published' ? new Int32Array() : heldOut,
+        step: 'likelihood',
+        every: LOOK_EVERY,
+        patience: PATIENCE,
+        feeds: () => ofBatches(heldOut, sampler.batch, feedsOf),
+      },
       divergence: 'the learning rate is too high: the scales of eight steps multiply',
     });
     const kept = LEVELS.flatMap((level, i) => [

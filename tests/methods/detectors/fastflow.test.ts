@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Rng } from '../../../src/base/rng';
 import { floatTensor, floats, intTensor } from '../../../src/base/tensor';
 import type { TensorData } from '../../../src/base/tensor';
-import type { FitProgress } from '../../../src/methods/contract';
+import type { FitProgress, MethodState } from '../../../src/methods/contract';
 import { coupling, fastflow, flow, flowLoss, flowMap } from '../../../src/methods/detectors/fastflow';
 import type { FastFlowOptions } from '../../../src/methods/detectors/fastflow';
 import { defaultOptions } from '../../../src/methods/options';
@@ -193,6 +193,20 @@ describe('a fit', () => {
     expect([map.length, score.length]).toEqual([2 * 32 * 32, 2]);
     expect(map.every((value) => value >= -1 && value <= 0)).toBe(true);
     expect([...score]).toEqual([0, 1].map((b) => Math.max(...map.slice(b * 1024, (b + 1) * 1024))));
+  });
+
+  it('by the published likelihood moves the norm otherwise, and looks at no held-out image', async () => {
+    const published = { ...options, likelihood: 'published' };
+    const fit = fastflow.fit(context(), published);
+    let step = await fit.next();
+    while (!step.done) {
+      expect((step.value as FitProgress).heldOutLoss).toBeUndefined();
+      step = await fit.next();
+    }
+    const name = 'flow.level1.norm.weight';
+    const mean = (state: MethodState) => floats(state[name]).reduce((sum, x) => sum + x, 0);
+    // What is shrunk there costs nothing in that loss.
+    expect(mean(step.value)).toBeLessThan(mean(await fitToEnd(fastflow, context(), options)));
   });
 
   it('keeps the drawn order of the channels', async () => {
