@@ -200,7 +200,7 @@ describe('a fit', () => {
     const fit = fastflow.fit(context(), published);
     let step = await fit.next();
     while (!step.done) {
-      expect((step.value as FitProgress).heldOutLoss).toBeUndefined();
+      expect(step.value.heldOutLoss).toBeUndefined();
       step = await fit.next();
     }
     const name = 'flow.level1.norm.weight';
