@@ -78,6 +78,8 @@ export class Runtime {
         // A node that can't run on the GPU is an error, not a silent copy.
         extra: { session: { disable_cpu_ep_fallback: '1' } },
       }),
+      // A plan of all tensors in one block is made beside what the first run took, and doubles a training's memory.
+      ...(!onGpu && { enableMemPattern: false }),
       // Every session has threads of its own; idle ones would go on spinning on the cores that the next session needs.
       ...(this.report.kind === 'cpu' && { extra: { session: { force_spinning_stop: '1' } } }),
       ...(external && { externalData: [{ path: external.path, data: external.bytes }] }),

@@ -62,6 +62,23 @@ export const oddConvSample: MakeSample = (rng) => {
   };
 };
 
+/** Fewer positions than channels, and many strided taps: gradients that take all taps in one product. */
+export const denseConvSample: MakeSample = (rng) => {
+  const [kernel, strides, height, width, out] = rng.pick([
+    [3, [1, 1], 4, 5, 12],
+    [3, [2, 1], 5, 4, 6],
+    [4, [2, 2], 9, 8, 2],
+    [5, [3, 2], 10, 9, 3],
+  ] as const);
+  return {
+    inputs: {
+      x: float(rng, [2, 2, height, width]),
+      weight: float(rng, [out, 2, kernel, kernel]),
+    },
+    build: ({ x, weight }) => op.conv(x, weight, undefined, { strides, pads: [1, 1, 1, 1] }),
+  };
+};
+
 export const convTransposeSample: MakeSample = (rng) => {
   const group = rng.pick([1, 2]);
   const channels = group * side(rng, 1, 2);

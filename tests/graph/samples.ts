@@ -6,7 +6,7 @@ import type { Rng } from '../../src/base/rng';
 import { sizeOf } from '../../src/base/tensor';
 import type { Shape, TensorData } from '../../src/base/tensor';
 import * as op from '../../src/graph/ops/index';
-import { convSample, convTransposeSample, oddConvSample, poolSample } from './conv-samples';
+import { convSample, convTransposeSample, denseConvSample, oddConvSample, poolSample } from './conv-samples';
 import type { OpType } from '../../src/graph/ops/index';
 import type { Value } from '../../src/graph/value';
 
@@ -205,7 +205,7 @@ export const SAMPLES: Readonly<Record<OpType, readonly MakeSample[]>> = {
       };
     },
   ],
-  Conv: [convSample, convSample, convSample, oddConvSample],
+  Conv: [convSample, convSample, convSample, oddConvSample, denseConvSample, denseConvSample],
   ConvTranspose: [convTransposeSample, convTransposeSample],
   Div: [binary(op.div, float, (rng, shape) => float(rng, shape, 0.6, 2))],
   Equal: [compared(op.equal)],

@@ -366,14 +366,13 @@ export const fAnogan: Detector<FAnoganOptions> = {
       feeds: async (_step, iteration): Promise<Feeds> => ({
         real: await tiles.at(`encoder tiles.${iteration}`, o.flips),
       }),
-      ...(heldOut.length && {
-        heldOut: {
-          step: 'encoder',
-          every: LOOK_EVERY,
-          patience: PATIENCE,
-          feeds: async () => (await unseen.looks(LOOK_BATCHES)).map((real) => ({ real })),
-        },
-      }),
+      heldOut: {
+        images: heldOut,
+        step: 'encoder',
+        every: LOOK_EVERY,
+        patience: PATIENCE,
+        feeds: async () => (await unseen.looks(LOOK_BATCHES)).map((real) => ({ real })),
+      },
     });
   },
 

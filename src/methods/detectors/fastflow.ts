@@ -33,7 +33,7 @@ import { cacheBytes, cacheFeatures } from '../kit/feature-cache';
 import { fitByGradient } from '../kit/gradient-fit';
 import { splitGood } from '../kit/held-out';
 import { packMaps, packedWidth, tapShapesOf, unpackMaps } from '../kit/packed-taps';
-import { BatchSampler, batchesOf } from '../kit/sampling';
+import { BatchSampler, ofBatches } from '../kit/sampling';
 import { netBytes, trainingBytes } from '../kit/training-graph';
 import type { StepSpec } from '../kit/training-graph';
 import { batchOption, rateOption, stepsOption } from '../kit/training-options';
@@ -295,23 +295,20 @@ export const fastflow: Detector<FastFlowOptions> = {
     const scales = await channelScales(cache, shapes, trained, wantsScale(o.featureScale, context.backbone));
     const permutations = drawPermutations(context, shapes);
     const sampler = new BatchSampler(context, trained, o.batch);
+    const feedsOf = async (batch: Int32Array) => ({ packed: await cache.batch(batch) });
     const state = yield* fitByGradient(context, {
       key: 'flow',
       steps: { likelihood: stepOf(context, sampler.batch, o, permutations, scales) },
       iterations: o.steps,
       rate: () => o.learningRate,
-      feeds: async (_step, iteration) => ({ packed: await cache.batch(sampler.at(iteration)) }),
-      ...(heldOut.length && {
-        heldOut: {
-          step: 'likelihood',
-          every: LOOK_EVERY,
-          patience: PATIENCE,
-          feeds: () =>
-            Promise.all(
-              batchesOf(heldOut, sampler.batch).map(async (batch) => ({ packed: await cache.batch(batch) })),
-            ),
-        },
-      }),
+      feeds: (_step, iteration) => feedsOf(sampler.at(iteration)),
+      heldOut: {
+        images: heldOut,
+        step: 'likelihood',
+        every: LOOK_EVERY,
+        patience: PATIENCE,
+        feeds: () => ofBatches(heldOut, sampler.batch, feedsOf),
+      },
       divergence: 'the learning rate is too high: the scales of eight steps multiply',
     });
     const kept = LEVELS.flatMap((level, i) => [

@@ -284,14 +284,13 @@ export const ganomaly: Detector<GanomalyOptions> = {
         const real = await tiles.at(`tiles.${iteration}`, o.flips);
         return step === 'generator' ? { real } : { real, fake: drawn };
       },
-      ...(heldOut.length && {
-        heldOut: {
-          step: 'generator',
-          every: LOOK_EVERY,
-          patience: PATIENCE,
-          feeds: async () => (await unseen.looks(LOOK_BATCHES)).map((real) => ({ real })),
-        },
-      }),
+      heldOut: {
+        images: heldOut,
+        step: 'generator',
+        every: LOOK_EVERY,
+        patience: PATIENCE,
+        feeds: async () => (await unseen.looks(LOOK_BATCHES)).map((real) => ({ real })),
+      },
       divergence: 'one of the two networks ran away from the other; a lower learning rate is steadier',
     });
   },

@@ -33,7 +33,7 @@ import { cacheBytes, cacheFeatures } from '../kit/feature-cache';
 import type { FeatureCache } from '../kit/feature-cache';
 import { fitByGradient } from '../kit/gradient-fit';
 import { splitGood } from '../kit/held-out';
-import { BatchSampler, batchesOf } from '../kit/sampling';
+import { BatchSampler, ofBatches } from '../kit/sampling';
 import { ssim } from '../kit/ssim';
 import { withDefect } from '../kit/synthetic-defects';
 import { netBytes, trainingBytes } from '../kit/training-graph';
@@ -218,17 +218,13 @@ export const inpainting: Detector<InpaintingOptions> = {
       iterations: o.steps,
       rate: () => o.learningRate,
       feeds: (_step, iteration) => draw(sampler.at(iteration), `defects.${iteration}`),
-      ...(heldOut.length && {
-        heldOut: {
-          step: 'repair',
-          every: LOOK_EVERY,
-          patience: PATIENCE,
-          feeds: () =>
-            Promise.all(
-              batchesOf(heldOut, sampler.batch).map((batch, i) => draw(batch, `held-out defects.${i}`)),
-            ),
-        },
-      }),
+      heldOut: {
+        images: heldOut,
+        step: 'repair',
+        every: LOOK_EVERY,
+        patience: PATIENCE,
+        feeds: () => ofBatches(heldOut, sampler.batch, (batch, i) => draw(batch, `held-out defects.${i}`)),
+      },
     });
     if (context.trial) return state;
     const tau = yield* usualResidual(context, cache, trained, state, o);

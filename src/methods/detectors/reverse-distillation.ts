@@ -27,7 +27,7 @@ import { cacheBytes, cacheFeatures } from '../kit/feature-cache';
 import { fitByGradient } from '../kit/gradient-fit';
 import { splitGood } from '../kit/held-out';
 import { packMaps, packedWidth, tapShapesOf, unpackMaps } from '../kit/packed-taps';
-import { BatchSampler, batchesOf } from '../kit/sampling';
+import { BatchSampler, ofBatches } from '../kit/sampling';
 import { netBytes, trainingBytes } from '../kit/training-graph';
 import type { StepSpec } from '../kit/training-graph';
 import { batchOption, blurOption, rateOption, stepsOption } from '../kit/training-options';
@@ -211,24 +211,21 @@ export const reverseDistillation: Detector<ReverseDistillationOptions> = {
       wantsScale(o.featureScale, context.backbone),
     );
     const sampler = new BatchSampler(context, trained, o.batch);
+    const feedsOf = async (batch: Int32Array) => ({ packed: await cache.batch(batch) });
     const form = o.loss === 'position' ? 'position' : 'image';
     const state = yield* fitByGradient(context, {
       key: 'mirror',
       steps: { distil: stepOf(context, sampler.batch, form, scales) },
       iterations: o.steps,
       rate: () => o.learningRate,
-      feeds: async (_step, iteration) => ({ packed: await cache.batch(sampler.at(iteration)) }),
-      ...(heldOut.length && {
-        heldOut: {
-          step: 'distil',
-          every: LOOK_EVERY,
-          patience: PATIENCE,
-          feeds: () =>
-            Promise.all(
-              batchesOf(heldOut, sampler.batch).map(async (batch) => ({ packed: await cache.batch(batch) })),
-            ),
-        },
-      }),
+      feeds: (_step, iteration) => feedsOf(sampler.at(iteration)),
+      heldOut: {
+        images: heldOut,
+        step: 'distil',
+        every: LOOK_EVERY,
+        patience: PATIENCE,
+        feeds: () => ofBatches(heldOut, sampler.batch, feedsOf),
+      },
     });
     return { ...state, ...Object.fromEntries(LEVELS.map((level, i) => [`scale.${level}`, scales[i]])) };
   },

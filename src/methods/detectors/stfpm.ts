@@ -12,7 +12,7 @@ import { cacheBytes, cacheFeatures } from '../kit/feature-cache';
 import { fitByGradient } from '../kit/gradient-fit';
 import { splitGood } from '../kit/held-out';
 import { packMaps, packedWidth, tapShapesOf, unpackMaps } from '../kit/packed-taps';
-import { BatchSampler, batchesOf } from '../kit/sampling';
+import { BatchSampler, ofBatches } from '../kit/sampling';
 import { netBytes, trainingBytes } from '../kit/training-graph';
 import type { StepSpec } from '../kit/training-graph';
 import { batchOption, blurOption, rateOption, stepsOption } from '../kit/training-options';
@@ -108,23 +108,20 @@ export const stfpm: Detector<StfpmOptions> = {
       wantsScale(o.featureScale, context.backbone),
     );
     const sampler = new BatchSampler(context, trained, o.batch);
+    const feedsOf = async (batch: Int32Array) => ({ packed: await cache.batch(batch) });
     const state = yield* fitByGradient(context, {
       key: 'student',
       steps: { match: stepOf(context, sampler.batch, scales) },
       iterations: o.steps,
       rate: () => o.learningRate,
-      feeds: async (_step, iteration) => ({ packed: await cache.batch(sampler.at(iteration)) }),
-      ...(heldOut.length && {
-        heldOut: {
-          step: 'match',
-          every: LOOK_EVERY,
-          patience: PATIENCE,
-          feeds: () =>
-            Promise.all(
-              batchesOf(heldOut, sampler.batch).map(async (batch) => ({ packed: await cache.batch(batch) })),
-            ),
-        },
-      }),
+      feeds: (_step, iteration) => feedsOf(sampler.at(iteration)),
+      heldOut: {
+        images: heldOut,
+        step: 'match',
+        every: LOOK_EVERY,
+        patience: PATIENCE,
+        feeds: () => ofBatches(heldOut, sampler.batch, feedsOf),
+      },
     });
     return { ...state, ...Object.fromEntries(LEVELS.map((level, i) => [`scale.${level}`, scales[i]])) };
   },

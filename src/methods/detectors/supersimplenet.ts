@@ -41,7 +41,7 @@ import { splitGood } from '../kit/held-out';
 import { knownDefects } from '../kit/known-defects';
 import { enlargeAndBlurMirrored } from '../kit/mirrored-blur';
 import { noiseBlotches } from '../kit/noise-blotches';
-import { BatchSampler, batchesOf } from '../kit/sampling';
+import { BatchSampler, ofBatches } from '../kit/sampling';
 import { netBytes, trainingBytes } from '../kit/training-graph';
 import type { StepSpec } from '../kit/training-graph';
 import { batchOption, blurOption, rateOption, stepsOption } from '../kit/training-options';
@@ -346,17 +346,13 @@ export const supersimplenet: Detector<SuperSimpleNetOptions> = {
       rate: (net, iteration) => factor(iteration) * (net === 'adaptor' ? o.learningRate / 2 : o.learningRate),
       feeds: (_step, iteration) =>
         feedsOf(goodSampler.at(iteration), defectSampler?.at(iteration) ?? none, `noise.${iteration}`),
-      ...(heldOut.length && {
-        heldOut: {
-          step: 'tell',
-          every: LOOK_EVERY,
-          patience: PATIENCE,
-          feeds: () =>
-            Promise.all(
-              batchesOf(heldOut, batch).map((good, b) => feedsOf(good, none, `held out noise.${b}`)),
-            ),
-        },
-      }),
+      heldOut: {
+        images: heldOut,
+        step: 'tell',
+        every: LOOK_EVERY,
+        patience: PATIENCE,
+        feeds: () => ofBatches(heldOut, batch, (good, b) => feedsOf(good, none, `held out noise.${b}`)),
+      },
     });
     return { ...state, scale };
   },

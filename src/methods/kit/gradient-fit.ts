@@ -30,6 +30,8 @@ export interface GradientFit {
   ): Promise<Feeds> | Feeds;
   /** Measures good images that are not trained on, keeps the best networks, and ends when they stop getting better. */
   readonly heldOut?: {
+    /** Without any, training runs its whole length. */
+    readonly images: Int32Array;
     readonly step: string;
     /** Iterations between two looks. */
     readonly every: number;
@@ -94,18 +96,19 @@ async function* train(
   fit: GradientFit,
   standing: Standing,
 ): AsyncGenerator<FitProgress, void> {
+  const looks = fit.heldOut?.images.length ? fit.heldOut : undefined;
   let saved = performance.now();
   let usable = standing.iteration > 0;
   while (standing.iteration < fit.iterations) {
     const last = standing.iteration + 1 === fit.iterations;
-    const look = fit.heldOut && (last || (standing.iteration + 1) % fit.heldOut.every === 0);
+    const look = looks && (last || (standing.iteration + 1) % looks.every === 0);
     const read = look || last || standing.iteration % READ_EVERY === 0;
     const loss = await iterate(trainer, fit, standing.iteration, read);
     if (loss !== undefined && !Number.isFinite(loss)) return diverged(context, fit, standing, usable);
     standing.iteration++;
     let heldOutLoss: number | undefined;
     if (look) {
-      heldOutLoss = await heldOut(trainer, fit);
+      heldOutLoss = await heldOut(trainer, looks);
       if (!Number.isFinite(heldOutLoss)) return diverged(context, fit, standing, usable);
       if (!(heldOutLoss >= (standing.best?.loss ?? Infinity)))
         standing.best = {
@@ -125,8 +128,7 @@ async function* train(
       heldOutLoss,
       usable: usable && !fit.partial,
     };
-    const patient =
-      !fit.heldOut || !best || iteration - best.iteration < fit.heldOut.patience * fit.heldOut.every;
+    const patient = !looks || !best || iteration - best.iteration < looks.patience * looks.every;
     if (context.ending)
       context.remark(`Ended by hand after ${iteration} of ${fit.iterations} steps; ${kept(standing)}.`);
     if (context.ending || !patient) break;
@@ -174,10 +176,13 @@ async function iterate(
   }
 }
 
-async function heldOut(trainer: Trainer, { heldOut }: GradientFit): Promise<number> {
-  const batches = await heldOut!.feeds();
+async function heldOut(
+  trainer: Trainer,
+  { step, feeds: feedsOf }: NonNullable<GradientFit['heldOut']>,
+): Promise<number> {
+  const batches = await feedsOf();
   let sum = 0;
-  for (const feeds of batches) sum += await trainer.loss(heldOut!.step, feeds, 'evaluate');
+  for (const feeds of batches) sum += await trainer.loss(step, feeds, 'evaluate');
   return sum / batches.length;
 }
 

@@ -40,9 +40,14 @@ export class BatchSampler {
   }
 }
 
-/** All items in batches of one size; the last one is filled up from the start. */
-export function batchesOf(items: Int32Array, batch: number): Int32Array[] {
-  return Array.from({ length: Math.ceil(items.length / batch) }, (_, b) =>
-    Int32Array.from({ length: batch }, (_, i) => items[(b * batch + i) % items.length]),
+/** Made of all items in batches of one size, in their order; the last batch is filled up from the start. */
+export function ofBatches<T>(
+  items: Int32Array,
+  size: number,
+  make: (batch: Int32Array, index: number) => Promise<T>,
+): Promise<T[]> {
+  const batches = Array.from({ length: Math.ceil(items.length / size) }, (_, b) =>
+    Int32Array.from({ length: size }, (_, i) => items[(b * size + i) % items.length]),
   );
+  return Promise.all(batches.map(make));
 }

@@ -44,7 +44,13 @@ const plan = (changes: Partial<GradientFit> = {}): GradientFit => ({
   ...changes,
 });
 
-const heldOut = { step: 'regression', every: 5, patience: 3, feeds: async () => [data('held out')] };
+const heldOut = {
+  images: Int32Array.of(0),
+  step: 'regression',
+  every: 5,
+  patience: 3,
+  feeds: async () => [data('held out')],
+};
 
 async function run(
   context: FitContext,

@@ -8,7 +8,7 @@ import { cacheFeatures } from '../../../src/methods/kit/feature-cache';
 import type { FeatureCache } from '../../../src/methods/kit/feature-cache';
 import { channelScales } from '../../../src/methods/kit/channel-scale';
 import { splitGood } from '../../../src/methods/kit/held-out';
-import { BatchSampler, batchesOf } from '../../../src/methods/kit/sampling';
+import { BatchSampler, ofBatches } from '../../../src/methods/kit/sampling';
 import { contextOf } from '../../support/fixed-taps';
 import { openNodeRuntime } from '../../support/node-runtime';
 
@@ -67,8 +67,8 @@ describe('batches', () => {
     expect([...sampler.at(5)].sort()).toEqual([...items]);
   });
 
-  it('of one size cover all items', () => {
-    const batches = batchesOf(items, 4);
+  it('of one size cover all items', async () => {
+    const batches = await ofBatches(items, 4, async (batch) => batch);
     expect(batches.map((batch) => batch.length)).toEqual([4, 4, 4]);
     expect(new Set(batches.flatMap((batch) => [...batch])).size).toBe(10);
   });
