@@ -74,6 +74,18 @@ export class EngineClient {
     });
   }
 
+  /**
+   * SHA-256 of a file's bytes, hexadecimal; of a large file part by part.
+   * @throws cancelled after `signal`
+   */
+  hash(blob: Blob, report: (doneBytes: number) => void, signal: AbortSignal): Promise<string> {
+    const goOn = (doneBytes: number) => {
+      report(doneBytes);
+      return !signal.aborted;
+    };
+    return this.pixels((pixels) => pixels.hash(blob, proxy(goOn)));
+  }
+
   get pixelWorkers(): number {
     return pixelWorkerCount();
   }
