@@ -116,7 +116,7 @@ export class Engine {
       white: 255,
     };
     if (detector.leavesOut) return null;
-    return this.#withRecovery(async (runtime) => {
+    return this.withRecovery(async (runtime) => {
       const context = new TrialContext(runtime, backbone, detector, spec, goodImages);
       const trial = startFit(detector, context, spec, runtime.report);
       while (!context.cost && !(await trial.next()).done);
@@ -175,13 +175,13 @@ export class Engine {
       report(clock.tick(progress));
       if (progress.unit === 'steps') steps = progress.done;
       if (this.#cancelled.has(jobId)) control.ending = true;
-      if (control.ending && !progress.usable && steps === undefined) this.#endIfCancelled(jobId);
+      if (control.ending && !progress.usable && steps === undefined) this.endIfCancelled(jobId);
     };
     try {
       const backbone = await this.backbone(spec.backboneId);
       const detector = Engine.method(spec.method);
       const images = { good, defects };
-      const { state, resumedImages } = await this.#withRecovery(async (runtime) => {
+      const { state, resumedImages } = await this.withRecovery(async (runtime) => {
         const context = new EngineFitContext(
           runtime,
           backbone,
@@ -200,7 +200,7 @@ export class Engine {
         return { state: step.value, resumedImages: context.resumedImages };
       });
       const durationMs = performance.now() - start;
-      const calibration = await this.#withRecovery((runtime) =>
+      const calibration = await this.withRecovery((runtime) =>
         this.#calibrate(runtime, backbone, spec, state, good, tick),
       );
       await this.collaborators.states.put(spec.fitId, state);
@@ -217,7 +217,7 @@ export class Engine {
         remarks: control.remarks,
       };
     } finally {
-      this.#cancelled.delete(jobId);
+      this.ended(jobId);
     }
   }
 
@@ -262,11 +262,11 @@ export class Engine {
       const state = await this.#state(spec.fitId);
       const batch = Math.min(BATCH, images.length);
       for (let first = 0; first < images.length; first += batch) {
-        this.#endIfCancelled(jobId);
+        this.endIfCancelled(jobId);
         await this.#inspectBatch(backbone, spec, state, images.slice(first, first + batch), batch, report);
       }
     } finally {
-      this.#cancelled.delete(jobId);
+      this.ended(jobId);
     }
   }
 
@@ -290,7 +290,7 @@ export class Engine {
     }
     if (!good.length) return;
     const start = performance.now();
-    const scored = await this.#withRecovery(async (runtime) => {
+    const scored = await this.withRecovery(async (runtime) => {
       const scorer = await this.#scorer(runtime, backbone, spec, state, batch);
       return scorer.score(good.map(({ pixels }) => pixels));
     });
@@ -306,7 +306,7 @@ export class Engine {
     const state = await this.#state(spec.fitId);
     const pixels = await this.#load(image, spec);
     const options = completeOptions(detector.options, spec.options);
-    const picture = await this.#withRecovery(async (runtime) => {
+    const picture = await this.withRecovery(async (runtime) => {
       const redrawer = await Redrawer.open(runtime, backbone, detector, state, options, spec.side);
       return redrawer.redraw(pixels);
     });
@@ -357,7 +357,7 @@ export class Engine {
   }
 
   /** Runs work on the runtime; when the device is lost under it, once more on a new one. */
-  async #withRecovery<T>(work: (runtime: Runtime) => Promise<T>): Promise<T> {
+  async withRecovery<T>(work: (runtime: Runtime) => Promise<T>): Promise<T> {
     for (;;) {
       try {
         return await work(await this.runtime());
@@ -370,7 +370,13 @@ export class Engine {
     }
   }
 
-  #endIfCancelled(jobId: JobId): void {
+  /** @throws cancelled when the user asked for a job's end */
+  endIfCancelled(jobId: JobId): void {
     if (this.#cancelled.has(jobId)) throw new AppError('cancelled', 'cancelled');
+  }
+
+  /** A job is over, however it went. */
+  ended(jobId: JobId): void {
+    this.#cancelled.delete(jobId);
   }
 }

@@ -9,6 +9,8 @@ const MERGES = 48_894;
 /** The single bytes, the single bytes that end a word, and the merges come first. */
 const START = 2 * BYTES + MERGES;
 const END = START + 1;
+/** Rows of a published CLIP's token table. */
+export const VOCABULARY = END + 1;
 
 /** Words, their English endings, single digits, and runs of anything else. */
 const PIECE = /'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^ \p{L}\p{N}]+/giu;

@@ -41,7 +41,7 @@ export function recogniseBackbone(shapes: ReadonlyMap<string, Shape>): Recognise
       'model/unknown',
       `none of the known architectures has tensors like ${[...shapes.keys()].slice(0, 3).join(', ') || 'these'}`,
       {
-        hint: 'Known are EfficientNet-Lite0, ResNet-18/34/50/101, Wide-ResNet-50-2, ViT and DINOv2 by timm or torchvision names.',
+        hint: 'Known are EfficientNet-Lite0, ResNet-18/34/50/101, Wide-ResNet-50-2, ViT and DINOv2 by timm or torchvision names, and CLIP of two plain transformers by open_clip or Hugging Face names.',
       },
     );
   throw new AppError(
