@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { floatTensor, floats, intTensor } from '../../../src/base/tensor';
 import { GraphBuilder } from '../../../src/graph/builder';
-import { l2Normalise } from '../../../src/graph/ops/index';
+import { l2Normalise, reduceMean } from '../../../src/graph/ops/index';
 import { efficientNetLite0 } from '../../../src/nn/backbones/efficientnet';
 import type { ClipConfig } from '../../../src/nn/clip/config';
 import { dualLevels } from '../../../src/nn/clip/dual-path';
@@ -12,8 +12,11 @@ import { TextTower, clipLogits } from '../../../src/nn/clip/text';
 import { VisionTower } from '../../../src/nn/clip/vision';
 import { FrozenWeights } from '../../../src/nn/frozen-weights';
 import { FrozenLayers } from '../../../src/nn/layers';
+import { DETAILED_PROMPTS } from '../../../src/text/prompt-presets';
+import { promptsOf } from '../../../src/text/prompts';
 import { MODELS_DIR, PROTOTYPE_DIR, describeWith, readTensors, relativeError } from '../../support/golden';
 import { openNodeRuntime } from '../../support/node-runtime';
+import { tokenizer } from '../../text/shipped-tokenizer';
 
 const ENCODER = join(PROTOTYPE_DIR, 'encoder.safetensors');
 const REFERENCE = join(PROTOTYPE_DIR, 'encoder-reference.safetensors');
@@ -102,5 +105,40 @@ describeWith([ENCODER, REFERENCE, LITE0], "the SEM encoder with its prototype's 
     });
     const { prompt0_text_raw: expected } = await readTensors(REFERENCE);
     expect(relativeError(floats(values.text), floats(expected))).toBeLessThan(1e-3);
+  });
+
+  it("reads a class's detailed prompts, averaged, as the prototype does", async () => {
+    const { file, recognised, config } = await encoder(new GraphBuilder());
+    const { class_text: expected } = await readTensors(REFERENCE);
+    const kept = file.token_ids.data as Int32Array;
+    const classes = [...DETAILED_PROMPTS.classes].sort((a, b) => (a.name < b.name ? -1 : 1));
+    expect(classes).toHaveLength(CLASSES);
+    const runtime = openNodeRuntime();
+    for (const [i, own] of classes.entries()) {
+      const prompts = promptsOf(own, DETAILED_PROMPTS).map((text) =>
+        tokenRows(kept, tokenizer.encode(text).ids),
+      );
+      const length = Math.max(...prompts.map((rows) => rows.length));
+      const graph = new GraphBuilder();
+      const weights = new FrozenWeights(await readClip(recognised, async (name) => file[name]));
+      const tower = new TextTower(new FrozenLayers(graph, weights, 0), config);
+      const ids = tower.lookUp(graph.input('rows', [prompts.length, length], 'int32'));
+      const texts = l2Normalise(tower.encode(ids, graph.input('end', [prompts.length], 'int32')));
+      graph.output('text', l2Normalise(reduceMean(texts, [0], true)));
+      const { values } = await (
+        await runtime.compile(graph.build())
+      ).run({
+        rows: intTensor(
+          [prompts.length, length],
+          prompts.flatMap((rows) => [...rows, ...new Array<number>(length - rows.length).fill(0)]),
+        ),
+        end: intTensor(
+          [prompts.length],
+          prompts.map((rows) => rows.length - 1),
+        ),
+      });
+      const row = floats(expected).subarray(i * config.embed, (i + 1) * config.embed);
+      expect(relativeError(floats(values.text), row), own.name).toBeLessThan(1e-3);
+    }
   });
 });
