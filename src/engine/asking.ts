@@ -30,7 +30,10 @@ export class Asking {
   readonly #embeddings = new Map<string, Float32Array>();
 
   constructor(
-    private readonly engine: Pick<Engine, 'backbone' | 'withRecovery' | 'endIfCancelled' | 'ended'>,
+    private readonly engine: Pick<
+      Engine,
+      'backbone' | 'runtime' | 'withRecovery' | 'endIfCancelled' | 'ended'
+    >,
     private readonly parts: AskingCollaborators,
   ) {}
 
@@ -84,7 +87,7 @@ export class Asking {
         else fresh.push(image);
       }
       if (known.length) await report(known);
-      const batch = await this.engine.withRecovery(async (runtime) => encoder.batchOn(runtime));
+      const batch = encoder.batchOn(await this.engine.runtime());
       let next = this.#load(encoder, fresh.slice(0, batch));
       for (let first = 0; first < fresh.length; first += batch) {
         this.engine.endIfCancelled(jobId);

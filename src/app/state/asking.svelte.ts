@@ -36,7 +36,7 @@ export class Asking {
     private readonly jobs: Jobs,
   ) {}
 
-  /** The chosen encoder; without a choice the one that came last. */
+  /** The chosen encoder, or the last one listed. */
   get encoder(): Encoder | undefined {
     const { encoders } = this.backbones;
     return encoders.find(({ description }) => description.id === this.#chosen) ?? encoders.at(-1);
@@ -51,7 +51,7 @@ export class Asking {
     return !!question && !sameChoice;
   }
 
-  choose(id: BackboneId): void {
+  choose(id: BackboneId | undefined): void {
     this.#chosen = id;
   }
 

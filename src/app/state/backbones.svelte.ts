@@ -4,7 +4,7 @@ import type { BackboneStore } from '../../store/backbone-store';
 import type { BackboneRecord } from '../../store/schema';
 import type { EngineClient } from '../engine-client';
 import type { Jobs } from './jobs.svelte';
-import type { Notices } from './notices.svelte';
+import type { Notice, Notices } from './notices.svelte';
 
 export const BUILT_IN: BackboneId = 'builtin:efficientnet-lite0' as BackboneId;
 
@@ -35,6 +35,8 @@ const MEGA = 1e6;
 export class Backbones {
   #builtIn = $state.raw<readonly BackboneDescription[]>([]);
   #dropped = $state.raw<readonly BackboneRecord[]>([]);
+  /** Notices that wait for an answer, which may be given elsewhere. */
+  readonly #questions = new Map<BackboneId, Notice>();
 
   all = $derived([...this.#builtIn, ...this.#dropped.map(({ description }) => description)]);
   /** Those whose layers detectors can stand on. */
@@ -53,30 +55,40 @@ export class Backbones {
     this.#dropped = await this.store.all();
   }
 
-  /** Offers a dropped weights file; of a CLIP it asks what the file doesn't tell. @throws model/…, store/quota */
-  async add(file: File): Promise<void> {
+  /**
+   * Offers a dropped weights file; of a CLIP it asks what the file doesn't tell.
+   * @returns what it is, undefined when reading was cancelled
+   * @throws model/…, store/quota
+   */
+  async add(file: File): Promise<BackboneDescription | undefined> {
     // The header alone first: a file that is no use is refused before its bytes are hashed.
     const found = await this.client.engine((engine) => engine.recognise(file));
     const id = await this.#hash(file);
-    if (!id) return;
+    if (!id) return undefined;
     const known = this.all.find((backbone) => backbone.id === id);
     if (known) {
       this.notices.say(`${file.name} is here already: ${known.title}.`);
-      return;
+      return known;
     }
-    const record: BackboneRecord = { description: { ...found, id }, fileName: file.name, blob: file };
+    const description = { ...found, id };
+    const record: BackboneRecord = { description, fileName: file.name, blob: file };
     await this.store.put(record);
-    this.#dropped = [...this.#dropped, record];
+    // The store's copy stays when the file is moved.
+    this.#dropped = [...this.#dropped, { ...record, blob: (await this.store.blob(id)) ?? file }];
     const is = `${file.name} is ${found.title}`;
     if (!found.clip) this.notices.say(`${is}; it can be chosen as a backbone.`);
     else if (found.clip.activation !== 'ask')
       this.notices.say(`${is}; questions can be put to it under Ask.`);
     else
-      this.notices.ask(
-        `${is}. Which activation was it trained with?`,
-        ACTIVATIONS.map(({ value, title }) => ({ title, choose: () => this.#answered(id, value, title) })),
-        { hint: `${ACTIVATION_REASON} It can be changed under Ask.` },
+      this.#questions.set(
+        id,
+        this.notices.ask(
+          `${is}. Which activation was it trained with?`,
+          ACTIVATIONS.map(({ value, title }) => ({ title, choose: () => this.#answered(id, value, title) })),
+          { hint: `${ACTIVATION_REASON} It can be changed under Ask.` },
+        ),
       );
+    return description;
   }
 
   /** Keeps the user's answer with the weights. */
@@ -85,6 +97,7 @@ export class Backbones {
     if (!record) return;
     const answered = { ...record, activation };
     await this.store.put(answered);
+    this.#closeQuestion(id);
     this.#dropped = this.#dropped.map((other) => (other === record ? answered : other));
   }
 
@@ -94,6 +107,7 @@ export class Backbones {
     if (!record) return;
     await this.store.delete(id);
     this.#dropped = this.#dropped.filter((other) => other !== record);
+    this.#closeQuestion(id);
     this.notices.say(`${record.description.title} was deleted from this browser.`, {
       undo: () => void this.#putBack(record).catch((error: unknown) => this.notices.fail(error)),
     });
@@ -102,6 +116,11 @@ export class Backbones {
   async #putBack(record: BackboneRecord): Promise<void> {
     await this.store.put(record);
     this.#dropped = [...this.#dropped, record];
+  }
+
+  #closeQuestion(id: BackboneId): void {
+    const question = this.#questions.get(id);
+    if (question) this.notices.close(question);
   }
 
   #answered(id: BackboneId, activation: Activation, title: string): void {

@@ -36,8 +36,8 @@ export class Notices {
   }
 
   /** Stays until it is answered or closed. */
-  ask(text: string, choices: readonly Choice[], extra: Pick<Extra, 'hint'> = {}): void {
-    this.#add('question', text, { choices, ...extra });
+  ask(text: string, choices: readonly Choice[], extra: Pick<Extra, 'hint'> = {}): Notice {
+    return this.#add('question', text, { choices, ...extra });
   }
 
   /** Shows a failure with its remedy; a cancellation is none. @param about a file's name, put in front */
@@ -57,5 +57,6 @@ export class Notices {
     const notice: Notice = { id: count++, tone, text, hint, details, choices };
     this.list = [...others, notice].slice(-MOST);
     if (tone === 'fact' && !details.length) setTimeout(() => this.close(notice), FACT_MS);
+    return notice;
   }
 }

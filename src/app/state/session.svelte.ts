@@ -1,4 +1,4 @@
-import type { ImageId } from '../../base/ids';
+import type { BackboneId, ImageId } from '../../base/ids';
 import { toAppError } from '../../base/errors';
 import type { PathEntry } from '../../exchange/layout';
 import type { EngineReport, Options } from '../../protocol/engine-api';
@@ -71,6 +71,7 @@ export class Session {
       .catch((error: unknown) => (this.engineFailure = toAppError(error)));
     await this.library.restore(await this.settings.get<string>('set'));
     await this.#openedSet();
+    this.asking.choose(await this.settings.get<BackboneId>('encoder'));
     const threshold = await this.settings.get<number>('threshold');
     if (threshold !== undefined) this.inspections.threshold = threshold;
   }
@@ -91,7 +92,12 @@ export class Session {
   async add(files: readonly PathEntry<File>[]): Promise<void> {
     const weights = files.filter(({ path }) => path.endsWith('.safetensors'));
     for (const { file } of weights)
-      await this.backbones.add(file).catch((error: unknown) => this.notices.fail(error, file.name));
+      try {
+        const added = await this.backbones.add(file);
+        if (added?.clip) this.chooseEncoder(added.id);
+      } catch (error) {
+        this.notices.fail(error, file.name);
+      }
     const images = files.filter((entry) => !weights.includes(entry));
     if (weights.length && !images.length) return;
     const before = this.library.set?.id;
@@ -186,6 +192,11 @@ export class Session {
     } catch (error) {
       this.notices.fail(error);
     }
+  }
+
+  chooseEncoder(id: BackboneId): void {
+    this.asking.choose(id);
+    void this.settings.put('encoder', id);
   }
 
   /** Puts the question to every image of the set. Failures become notices. */

@@ -21,8 +21,9 @@ class World {
   hashes = 0;
 
   constructor(recognise: () => Found, hash = async (): Promise<string> => 'abc') {
-    const store: Pick<BackboneStore, 'all' | 'put' | 'delete'> = {
+    const store: Pick<BackboneStore, 'all' | 'blob' | 'put' | 'delete'> = {
       all: async () => [...this.records.values()],
+      blob: async (id) => this.records.get(id)?.blob,
       put: async (record) => this.records.set(record.description.id, record),
       delete: async (id) => void this.records.delete(id),
     };
@@ -108,6 +109,7 @@ describe('a dropped weights file', () => {
     const world = new World(() => CLIP);
     await world.backbones.add(file);
     await world.backbones.setActivation(id, 'gelu');
+    expect(world.notices.list).toEqual([]);
     await world.backbones.add(new File(['weights'], 'again.safetensors'));
     expect(world.last.text).toBe('again.safetensors is here already: CLIP ViT-B/32.');
     expect(world.backbones.encoders).toMatchObject([{ fileName: 'some.safetensors', activation: 'gelu' }]);
