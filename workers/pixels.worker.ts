@@ -31,7 +31,7 @@ const api: PixelsApi = {
     ),
   evaluate: (request) => attempt(() => pixels.evaluate(request)),
   sample: (seed) => attempt(() => pixels.sample(seed)),
-  hash: (blob) => attempt(() => pixels.hash(blob)),
+  hash: (blob, goOn) => attempt(() => pixels.hash(blob, goOn)),
   connect: (port) => expose(api, port),
 };
 

@@ -51,8 +51,12 @@ const bench = {
   /** Takes a weights file, under the id that specs name it by. */
   async putBackbone(id: BackboneId): Promise<void> {
     const blob = await (await fetch(`/bench/image?id=${id}`)).blob();
-    const description = await client.engine((engine) => engine.recognise(id, blob));
-    await new BackboneStore(await openDatabase()).put({ description, fileName: id, blob });
+    const description = await client.engine((engine) => engine.recognise(blob));
+    await new BackboneStore(await openDatabase()).put({
+      description: { ...description, id },
+      fileName: id,
+      blob,
+    });
   },
 
   /** Takes a state that was fitted elsewhere. */

@@ -4,6 +4,8 @@ import { AppError } from '../base/errors';
 import type { JobId } from '../base/ids';
 import { aliveLock } from '../protocol/engine-api';
 import type {
+  AskRequest,
+  AskResult,
   EngineApi,
   EngineReport,
   FitRequest,
@@ -74,6 +76,18 @@ export class EngineClient {
     });
   }
 
+  /**
+   * SHA-256 of a file's bytes, hexadecimal; of a large file part by part.
+   * @throws cancelled after `signal`
+   */
+  hash(blob: Blob, report: (doneBytes: number) => void, signal: AbortSignal): Promise<string> {
+    const goOn = (doneBytes: number) => {
+      report(doneBytes);
+      return !signal.aborted;
+    };
+    return this.pixels((pixels) => pixels.hash(blob, proxy(goOn)));
+  }
+
   get pixelWorkers(): number {
     return pixelWorkerCount();
   }
@@ -110,6 +124,24 @@ export class EngineClient {
         report(result);
       };
       return crew.engine.inspect({ ...request, images }, proxy(onResult));
+    });
+  }
+
+  /** @throws cancelled after `signal`, text/prompt, model/… */
+  async ask(
+    request: AskRequest,
+    report: (results: readonly AskResult[]) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const done = new Set<string>();
+    await this.#job(request.jobId, signal, (crew, alive) => {
+      const images = request.images.filter(({ id }) => !done.has(id));
+      const onResults = (results: readonly AskResult[]) => {
+        alive();
+        for (const { imageId } of results) done.add(imageId);
+        report(results);
+      };
+      return crew.engine.ask({ ...request, images }, proxy(onResults));
     });
   }
 

@@ -23,6 +23,8 @@ export type ErrorCode =
   | 'image/too-large'
   | 'image/too-small'
   | 'image/unsupported'
+  // text
+  | 'text/prompt'
   // runtime
   | 'gpu/none'
   | 'gpu/lost'

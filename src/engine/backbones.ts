@@ -1,10 +1,14 @@
+import { AppError } from '../base/errors';
 import type { BackboneId } from '../base/ids';
-import type { TensorData } from '../base/tensor';
+import type { Shape, TensorData } from '../base/tensor';
 import { TAP_ROLES, expectedTensors } from '../nn/backbones/backbone';
 import type { Backbone } from '../nn/backbones/backbone';
 import { recogniseBackbone } from '../nn/backbones/recognise';
+import { recogniseClip } from '../nn/clip/recognise';
+import type { RecognisedClip } from '../nn/clip/recognise';
 import { FrozenWeights } from '../nn/frozen-weights';
 import type { BackboneDescription } from '../protocol/engine-api';
+import { VOCABULARY } from '../text/tokenizer';
 import type { ByteSource } from '../weights/byte-source';
 import { Safetensors } from '../weights/safetensors';
 
@@ -13,6 +17,9 @@ export interface LoadedBackbone {
   readonly backbone: Backbone;
   readonly weights: FrozenWeights;
 }
+
+/** What is said of weights before they are stored under an id. */
+export type Description = Omit<BackboneDescription, 'id'>;
 
 export const describeBackbone = (
   id: BackboneId,
@@ -24,17 +31,40 @@ export const describeBackbone = (
   sides,
 });
 
-/** Which backbone a weights file holds, from its header alone. @throws model/… */
-export async function identify(source: ByteSource): Promise<Backbone> {
-  const file = await Safetensors.open(source);
-  return recogniseBackbone(new Map([...file.tensors].map(([name, { shape }]) => [name, shape]))).backbone;
+/** Shapes of a file's tensors by their names. */
+export const shapesOf = ({ tensors }: Safetensors): ReadonlyMap<string, Shape> =>
+  new Map([...tensors].map(([name, { shape }]) => [name, shape]));
+
+/** What a weights file holds, from its header alone. @throws model/… */
+export async function identify(source: ByteSource): Promise<Description> {
+  const shapes = shapesOf(await Safetensors.open(source));
+  const clip = recogniseClip(shapes);
+  if (clip) return describeClip(clip, shapes.has(`${clip.prefix}token_ids`));
+  const { title, architecture, sides } = recogniseBackbone(shapes).backbone;
+  return { title, architecture, sides };
+}
+
+/** @param ownVocabulary whether the file says which of CLIP's tokens its table has */
+function describeClip({ title, shape, activation }: RecognisedClip, ownVocabulary: boolean): Description {
+  const { patch, imageSide, text } = shape;
+  if (!ownVocabulary && text.vocabulary !== VOCABULARY)
+    throw new AppError(
+      'model/keys',
+      `${title} with a table of ${text.vocabulary} tokens; CLIP's tokenizer has ${VOCABULARY}`,
+      { hint: 'Use a CLIP with the vocabulary of the first one; multilingual ones have another.' },
+    );
+  return {
+    title,
+    architecture: `clip-${shape.vision.width}-${patch}-${imageSide}`,
+    sides: { multipleOf: patch, least: patch, usual: imageSide },
+    clip: { activation },
+  };
 }
 
 /** Opens a weights file: recognises it and reads the tensors that tapped layers need. @throws model/… */
 export async function loadBackbone(source: ByteSource): Promise<LoadedBackbone> {
   const file = await Safetensors.open(source);
-  const shapes = new Map([...file.tensors].map(([name, { shape }]) => [name, shape]));
-  const { backbone, prefix } = recogniseBackbone(shapes);
+  const { backbone, prefix } = recogniseBackbone(shapesOf(file));
   const layers = TAP_ROLES.map((role) => backbone.levels[role]);
   const tensors = new Map<string, TensorData>();
   for (const name of expectedTensors(backbone, layers).keys())

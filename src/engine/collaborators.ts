@@ -1,4 +1,4 @@
-import type { BackboneId, FitId } from '../base/ids';
+import type { BackboneId, FitId, ImageId } from '../base/ids';
 import type { TensorData } from '../base/tensor';
 import type { MethodState } from '../methods/contract';
 import type { DefectSource, ImageSource } from '../protocol/engine-api';
@@ -19,6 +19,12 @@ export interface StateStore {
   put(fitId: FitId, state: MethodState): Promise<void>;
 }
 
+/** Images as encoders see them; `encoder` stands for weights and their activation. */
+export interface EmbeddingStore {
+  get(encoder: string, imageId: ImageId): Promise<Float32Array | undefined>;
+  put(encoder: string, imageId: ImageId, embedding: Float32Array): Promise<void>;
+}
+
 /** What the engine is built on: browser workers, Node's bench and tests hand in their own. */
 export interface Collaborators {
   /** Opens a runtime; called again after a device was lost. `without` says which kinds failed before. */
@@ -31,4 +37,11 @@ export interface Collaborators {
   openWeights(id: BackboneId): Promise<ByteSource>;
   readonly checkpoints: CheckpointStore;
   readonly states: StateStore;
+}
+
+/** What questions need. */
+export interface AskingCollaborators extends Pick<Collaborators, 'openWeights' | 'loadPixels'> {
+  /** The merges of CLIP's tokenizer. @throws model/missing, model/hash */
+  openMerges(): Promise<string>;
+  readonly embeddings: EmbeddingStore;
 }

@@ -10,13 +10,17 @@ import { AppError } from '../base/errors';
 import { floatTensor } from '../base/tensor';
 import { GraphBuilder } from '../graph/builder';
 import { add } from '../graph/ops/index';
-import { describeBackbone, identify } from './backbones';
-import type { Collaborators } from './collaborators';
+import { Asking } from './asking';
+import { describeBackbone } from './backbones';
+import type { AskingCollaborators, Collaborators } from './collaborators';
 import { describeMethods } from './describe';
 import { Engine } from './engine';
 
 /** What the worker's door hands in: its lines to other threads and to the store. */
-export interface DoorParts extends Pick<Collaborators, 'loadPixels' | 'loadMask' | 'checkpoints' | 'states'> {
+export interface DoorParts extends Omit<
+  Collaborators & AskingCollaborators,
+  'openRuntime' | 'openWeights' | 'openMerges'
+> {
   /** Bytes of a backbone that the user brought. */
   droppedWeights(id: BackboneId): Promise<ByteSource | undefined>;
 }
@@ -31,16 +35,20 @@ async function warmUp(runtime: Runtime): Promise<void> {
 /** The engine in a browser: opens providers and weights. */
 export class BrowserEngine {
   readonly engine: Engine;
+  readonly asking: Asking;
   #wish: ProviderWish = 'auto';
   #models: URL | undefined;
   #selfTest: Readonly<Record<string, number>> = {};
 
   constructor(private readonly parts: DoorParts) {
-    this.engine = new Engine({
+    const collaborators: Collaborators & AskingCollaborators = {
       ...parts,
       openRuntime: (without) => this.#openRuntime(without.has('webgpu') ? 'wasm' : this.#wish),
       openWeights: (id) => this.#openWeights(id),
-    });
+      openMerges: async () => new TextDecoder().decode(await this.#builtIn('clip-merges')),
+    };
+    this.engine = new Engine(collaborators);
+    this.asking = new Asking(this.engine, collaborators);
   }
 
   async open(wish: ProviderWish, page: string): Promise<EngineReport> {
@@ -49,11 +57,6 @@ export class BrowserEngine {
     const runtime = await this.engine.runtime();
     await warmUp(runtime);
     return { provider: runtime.report, methods: describeMethods(), selfTest: this.#selfTest };
-  }
-
-  /** What a weights file holds, before it is stored under an id. @throws model/… */
-  async recognise(id: BackboneId, blob: Blob): Promise<BackboneDescription> {
-    return describeBackbone(id, await identify(blob));
   }
 
   async describeBackbone(id: BackboneId): Promise<BackboneDescription> {
@@ -78,16 +81,24 @@ export class BrowserEngine {
   async #openWeights(id: BackboneId): Promise<ByteSource> {
     const dropped = await this.parts.droppedWeights(id);
     if (dropped) return dropped;
-    const missing = (fact: string) =>
-      new AppError('model/missing', fact, { hint: 'Reload the page; dropped weights can be dropped again.' });
+    const [, builtIn] = /^builtin:(.+)$/.exec(id) ?? [];
+    if (!builtIn) throw missing(`the backbone ${id} is neither built in nor in the store`);
+    return new Blob([await this.#builtIn(builtIn)]);
+  }
+
+  /** A file that ships with the app. @throws model/missing, model/hash */
+  async #builtIn(id: string): Promise<Uint8Array<ArrayBuffer>> {
     const manifest = await fetch(new URL('manifest.json', this.#models));
     if (!manifest.ok) throw missing('the list of built-in weights is not there');
-    const entry = parseManifest(await manifest.text()).find((known) => `builtin:${known.id}` === id);
-    if (!entry) throw missing(`the backbone ${id} is neither built in nor in the store`);
+    const entry = parseManifest(await manifest.text()).find((known) => known.id === id);
+    if (!entry) throw missing(`${id} is not among the built-in weights`);
     const response = await fetch(new URL(entry.file, this.#models));
     if (!response.ok) throw missing(`${entry.file} could not be read (${response.status})`);
     const bytes = new Uint8Array(await response.arrayBuffer());
     await verifyBytes(entry, bytes, (data) => crypto.subtle.digest('SHA-256', data));
-    return new Blob([bytes]);
+    return bytes;
   }
 }
+
+const missing = (fact: string): AppError =>
+  new AppError('model/missing', fact, { hint: 'Reload the page; dropped weights can be dropped again.' });

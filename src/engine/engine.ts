@@ -122,7 +122,7 @@ export class Engine {
       white: 255,
     };
     if (detector.leavesOut) return null;
-    return this.#withRecovery(async (runtime) => {
+    return this.withRecovery(async (runtime) => {
       const context = new TrialContext(runtime, backbone, detector, spec, goodImages);
       const trial = startFit(detector, context, spec, runtime.report);
       while (!context.cost && begun === this.#fits && !(await trial.next()).done);
@@ -183,13 +183,13 @@ export class Engine {
       report(clock.tick(progress));
       if (progress.unit === 'steps') steps = progress.done;
       if (this.#cancelled.has(jobId)) control.ending = true;
-      if (control.ending && !progress.usable && steps === undefined) this.#endIfCancelled(jobId);
+      if (control.ending && !progress.usable && steps === undefined) this.endIfCancelled(jobId);
     };
     try {
       const backbone = await this.backbone(spec.backboneId);
       const detector = Engine.method(spec.method);
       const images = { good, defects };
-      const { state, resumedImages } = await this.#withRecovery(async (runtime) => {
+      const { state, resumedImages } = await this.withRecovery(async (runtime) => {
         const context = new EngineFitContext(
           runtime,
           backbone,
@@ -208,7 +208,7 @@ export class Engine {
         return { state: step.value, resumedImages: context.resumedImages };
       });
       const durationMs = performance.now() - start;
-      const calibration = await this.#withRecovery((runtime) =>
+      const calibration = await this.withRecovery((runtime) =>
         this.#calibrate(runtime, backbone, spec, state, good, tick),
       );
       await this.collaborators.states.put(spec.fitId, state);
@@ -225,7 +225,7 @@ export class Engine {
         remarks: control.remarks,
       };
     } finally {
-      this.#cancelled.delete(jobId);
+      this.ended(jobId);
     }
   }
 
@@ -270,11 +270,11 @@ export class Engine {
       const state = await this.#state(spec.fitId);
       const batch = Math.min(BATCH, images.length);
       for (let first = 0; first < images.length; first += batch) {
-        this.#endIfCancelled(jobId);
+        this.endIfCancelled(jobId);
         await this.#inspectBatch(backbone, spec, state, images.slice(first, first + batch), batch, report);
       }
     } finally {
-      this.#cancelled.delete(jobId);
+      this.ended(jobId);
     }
   }
 
@@ -298,7 +298,7 @@ export class Engine {
     }
     if (!good.length) return;
     const start = performance.now();
-    const scored = await this.#withRecovery(async (runtime) => {
+    const scored = await this.withRecovery(async (runtime) => {
       const scorer = await this.#scorer(runtime, backbone, spec, state, batch);
       return scorer.score(good.map(({ pixels }) => pixels));
     });
@@ -314,7 +314,7 @@ export class Engine {
     const state = await this.#state(spec.fitId);
     const pixels = await this.#load(image, spec);
     const options = completeOptions(detector.options, spec.options);
-    const picture = await this.#withRecovery(async (runtime) => {
+    const picture = await this.withRecovery(async (runtime) => {
       const redrawer = await Redrawer.open(runtime, backbone, detector, state, options, spec.side);
       return redrawer.redraw(pixels);
     });
@@ -365,7 +365,7 @@ export class Engine {
   }
 
   /** Runs work on the runtime; when the device is lost under it, once more on a new one. */
-  async #withRecovery<T>(work: (runtime: Runtime) => Promise<T>): Promise<T> {
+  async withRecovery<T>(work: (runtime: Runtime) => Promise<T>): Promise<T> {
     for (;;) {
       try {
         return await work(await this.runtime());
@@ -378,7 +378,13 @@ export class Engine {
     }
   }
 
-  #endIfCancelled(jobId: JobId): void {
+  /** @throws cancelled when the user asked for a job's end */
+  endIfCancelled(jobId: JobId): void {
     if (this.#cancelled.has(jobId)) throw new AppError('cancelled', 'cancelled');
+  }
+
+  /** A job is over, however it went. */
+  ended(jobId: JobId): void {
+    this.#cancelled.delete(jobId);
   }
 }

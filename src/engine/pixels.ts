@@ -1,5 +1,7 @@
 import { encode as encodePng } from 'fast-png';
+import { AppError } from '../base/errors';
 import { toHex } from '../base/ids';
+import { Sha256 } from '../base/sha256';
 import { browserDecoder } from '../image/browser-decoder';
 import { decodeImage } from '../image/decode';
 import { fullScale, toMaskInput, toModelInput } from '../image/model-input';
@@ -12,6 +14,7 @@ import type {
   DecodedSummary,
   DisplayPixels,
   EvaluationRequest,
+  GoOn,
   PixelSpec,
   SampleFile,
   SetFigures,
@@ -20,6 +23,8 @@ import { sampleSet } from '../sample/set';
 
 /** Longest side of a thumbnail, px: twice the row's 44 CSS px, for dense screens. */
 const THUMBNAIL_SIDE = 88;
+/** A file up to this size is hashed in one go by the browser, which is faster; a larger one in parts of this size. */
+const HASHED_BYTES = 2 ** 25;
 
 const read = async (blob: Blob): Promise<Uint8Array> => new Uint8Array(await blob.arrayBuffer());
 
@@ -97,8 +102,18 @@ export const pixels = {
       blob: greyPng(width, height, grey),
     })),
 
-  hash: async (blob: Blob): Promise<string> =>
-    toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', await blob.arrayBuffer()))),
+  async hash(blob: Blob, goOn: GoOn = () => true): Promise<string> {
+    const part = async (from: number) =>
+      new Uint8Array(await blob.slice(from, from + HASHED_BYTES).arrayBuffer());
+    if (blob.size <= HASHED_BYTES)
+      return toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', await part(0))));
+    const hash = new Sha256();
+    for (let done = 0; done < blob.size; done += HASHED_BYTES) {
+      if (!(await goOn(done))) throw new AppError('cancelled', 'cancelled');
+      hash.update(await part(done));
+    }
+    return toHex(hash.finish());
+  },
 };
 
 /** 8-bit pictures are shown as they are; of 16 bits the range that holds the picture. */

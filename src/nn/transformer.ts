@@ -1,11 +1,19 @@
+import type { Shape } from '../base/tensor';
 import { add, layerNorm, linear, matMul, mul, reshape, slice, softmax, transpose } from '../graph/ops/index';
 import type { Value } from '../graph/value';
+import type { NetLayers } from './layers';
 
 /** Weight and bias of a linear layer ([out,in], [out]) or a layer norm ([width], [width]). */
 export interface Affine {
   readonly weight: Value;
   readonly bias: Value;
 }
+
+/** The parameters `${name}.weight` and `${name}.bias`. */
+export const affine = (layers: NetLayers, name: string, weight: Shape, bias: Shape): Affine => ({
+  weight: layers.parameter(`${name}.weight`, weight),
+  bias: layers.parameter(`${name}.bias`, bias),
+});
 
 /** Parameters of one pre-norm transformer block, whatever their published names. */
 export interface BlockParameters {
@@ -52,12 +60,29 @@ export function attend(q: Value, k: Value, v: Value, mask?: Value): Value {
 
 const scaled = (x: Value, scale: Value | undefined): Value => (scale ? mul(x, scale) : x);
 
+/** Q, K and V of a block. What several paths of one block ask for is made once, as every equal node. */
+const blockHeads = (x: Value, p: BlockParameters, { epsilon, heads }: BlockShape) =>
+  projectHeads(layerNorm(x, p.norm1.weight, p.norm1.bias, epsilon), p.qkv, heads);
+
+/** The attention half of a block, which is added to what came in. [B,T,width] to the same. */
+export function selfAttention(x: Value, p: BlockParameters, shape: BlockShape): Value {
+  const [q, k, v] = blockHeads(x, p, shape);
+  return scaled(linear(attend(q, k, v, shape.mask), p.out.weight, p.out.bias), p.scale1);
+}
+
+/**
+ * V-V attention: the values in the places of queries and keys too, with the block's own weights. No residual.
+ * [B,T,width] to the same.
+ * @source methods.md 16.2 (2), (4); Li et al., "CLIP Surgery", 2023
+ */
+export function valueAttention(x: Value, p: BlockParameters, shape: BlockShape): Value {
+  const [, , v] = blockHeads(x, p, shape);
+  return linear(attend(v, v, v), p.out.weight, p.out.bias);
+}
+
 /** One pre-norm block: attention and MLP, each added to what came in. [B,T,width] to the same. */
 export function transformerBlock(x: Value, p: BlockParameters, shape: BlockShape): Value {
-  const normed = layerNorm(x, p.norm1.weight, p.norm1.bias, shape.epsilon);
-  const [q, k, v] = projectHeads(normed, p.qkv, shape.heads);
-  const attention = linear(attend(q, k, v, shape.mask), p.out.weight, p.out.bias);
-  return feedForward(add(x, scaled(attention, p.scale1)), p, shape);
+  return feedForward(add(x, selfAttention(x, p, shape)), p, shape);
 }
 
 /** The MLP half of a block. */

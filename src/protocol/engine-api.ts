@@ -2,11 +2,14 @@ import type { BackboneId, FitId, ImageId, JobId } from '../base/ids';
 import type { Calibration } from '../metrics/threshold';
 import type { About, Citation, FitProgress, MemoryEstimate, Needs, StepCost } from '../methods/contract';
 import type { OptionSpec, Options } from '../methods/options';
+import type { Activation } from '../nn/clip/config';
 import type { ProviderReport } from '../runtime/ort';
+import type { Token } from '../text/tokenizer';
 import type { Outcome } from './outcome';
 
 export type {
   About,
+  Activation,
   Citation,
   FitProgress,
   MemoryEstimate,
@@ -15,6 +18,7 @@ export type {
   Options,
   ProviderReport,
   StepCost,
+  Token,
 };
 
 /** A method as the app shows it: drawn from its own description. */
@@ -36,6 +40,8 @@ export interface BackboneDescription {
   readonly architecture: string;
   /** Square input sides it takes. */
   readonly sides: { readonly multipleOf: number; readonly least: number; readonly usual: number };
+  /** Of a CLIP, which puts images and texts into one space; `ask` where its file doesn't tell the activation. */
+  readonly clip?: { readonly activation: Activation | 'ask' };
 }
 
 /** An image by reference: its bytes cross a boundary as a handle and are read by whoever decodes them. */
@@ -96,7 +102,8 @@ export interface FitSummary {
 }
 
 /** A tick of a job with its clock. */
-export interface JobProgress extends FitProgress {
+export interface JobProgress extends Omit<FitProgress, 'unit'> {
+  readonly unit: FitProgress['unit'] | 'MB';
   readonly elapsedMs: number;
   /** From the pace of this phase; undefined until there is one. */
   readonly remainingMs: number | undefined;
@@ -152,6 +159,46 @@ export interface Reconstruction {
   readonly picture: Float32Array<ArrayBuffer>;
 }
 
+/** A CLIP, its activation settled. */
+export interface EncoderChoice {
+  readonly backboneId: BackboneId;
+  readonly activation: Activation;
+}
+
+/** A text as an encoder reads it. */
+export interface ReadText {
+  readonly tokens: readonly Token[];
+  /** Words that are read in parts. */
+  readonly unusualWords: readonly string[];
+  /** Of tokens, the texts that the encoder never learnt. */
+  readonly unknownTokens: readonly string[];
+  /** Tokens that have room. */
+  readonly room: number;
+  /** How many tokens at the end have none. */
+  readonly dropped: number;
+}
+
+export interface AskedImage extends ImageSource {
+  /** Value that becomes 1 in 16-bit images. */
+  readonly white: number;
+}
+
+export interface AskRequest {
+  readonly jobId: JobId;
+  readonly encoder: EncoderChoice;
+  readonly text: string;
+  readonly images: readonly AskedImage[];
+}
+
+/** How alike a text and an image are. */
+export interface Match {
+  readonly imageId: ImageId;
+  /** −1 … 1 */
+  readonly cosine: number;
+}
+
+export type AskResult = Match | InspectionFailure;
+
 /** The name under which the engine worker holds a lock as long as it lives: the page learns of its end by getting it. */
 export const aliveLock = (worker: string): string => `darkfield.alive.${worker}`;
 
@@ -161,8 +208,8 @@ export interface EngineApi {
   connectPixels(ports: readonly MessagePort[]): void;
   /** @param page address of the app, to find the built-in weights from */
   open(provider: 'auto' | 'webgpu' | 'wasm', page: string): Promise<Outcome<EngineReport>>;
-  /** What a weights file holds. @param id under which it will be stored */
-  recognise(id: BackboneId, blob: Blob): Promise<Outcome<BackboneDescription>>;
+  /** What a weights file holds, by its header. */
+  recognise(blob: Blob): Promise<Outcome<Omit<BackboneDescription, 'id'>>>;
   describeBackbone(id: BackboneId): Promise<Outcome<BackboneDescription>>;
   estimate(request: MemoryRequest): Promise<Outcome<MemoryEstimate>>;
   /** Milliseconds an image takes through the bare backbone with a method's layers, measured on this device. */
@@ -176,6 +223,12 @@ export interface EngineApi {
   ): Promise<Outcome<void>>;
   /** @throws fit/option when the method has no picture of its own */
   reconstruct(request: ReconstructRequest): Promise<Outcome<Reconstruction>>;
+  readText(text: string, encoder?: EncoderChoice): Promise<Outcome<ReadText>>;
+  /** Similarities of a text and images, reported in parts as they come. */
+  ask(
+    request: AskRequest,
+    report: (results: readonly AskResult[]) => void | Promise<void>,
+  ): Promise<Outcome<void>>;
   /** Asks a job to end; a fit that is usable by then ends with what it has. */
   cancel(jobId: JobId): Promise<void>;
   /** Forgets a fit's cached programs and state. */

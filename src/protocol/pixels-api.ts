@@ -64,6 +64,9 @@ export interface SetFigures {
   readonly pixel: PixelMetrics & { readonly images: number };
 }
 
+/** Told before each part of a long work how many bytes are done; `false` ends it. */
+export type GoOn = (doneBytes: number) => boolean | Promise<boolean>;
+
 /** The pixels worker's calls: stateless, so any worker of the pool answers any call. */
 export interface PixelsApi {
   summarise(blob: Blob, name: string): Promise<Outcome<DecodedSummary>>;
@@ -75,8 +78,11 @@ export interface PixelsApi {
   /** Image and pixel figures of inspected images, masks brought to the maps' side. */
   evaluate(request: EvaluationRequest): Promise<Outcome<SetFigures>>;
   sample(seed: number): Promise<Outcome<SampleFile[]>>;
-  /** SHA-256 of a file's bytes, hexadecimal. */
-  hash(blob: Blob): Promise<Outcome<string>>;
+  /**
+   * SHA-256 of a file's bytes, hexadecimal. A large file is read in parts.
+   * @throws cancelled when `goOn` says so
+   */
+  hash(blob: Blob, goOn?: GoOn): Promise<Outcome<string>>;
   /** Answers on a second line too: the engine asks for pixels without the page between them. */
   connect(port: MessagePort): void;
 }

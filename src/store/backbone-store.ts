@@ -19,7 +19,15 @@ export class BackboneStore {
     return guarded(() => this.database.put('backbones', record));
   }
 
+  /** Deletes weights, and what they saw in images. */
   delete(id: BackboneId): Promise<void> {
-    return guarded(() => this.database.delete('backbones', id));
+    return guarded(async () => {
+      const transaction = this.database.transaction(['backbones', 'embeddings'], 'readwrite');
+      await Promise.all([
+        transaction.objectStore('backbones').delete(id),
+        transaction.objectStore('embeddings').delete(IDBKeyRange.bound([`${id}.`], [`${id}.~`])),
+        transaction.done,
+      ]);
+    });
   }
 }

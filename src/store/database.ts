@@ -28,6 +28,7 @@ export async function openDatabase(onBlocked: () => void = () => undefined): Pro
           database.createObjectStore('backbones', { keyPath: 'description.id' });
           database.createObjectStore('settings');
         }
+        if (from < 2) database.createObjectStore('embeddings');
       },
       blocked: onBlocked,
       blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),

@@ -2,7 +2,7 @@ import type { DBSchema } from 'idb';
 import type { BackboneId, FitId, ImageId } from '../base/ids';
 import type { TensorData } from '../base/tensor';
 import type { ImageMetadata } from '../image/vendor-metadata';
-import type { BackboneDescription, FitSpec, FitSummary } from '../protocol/engine-api';
+import type { Activation, BackboneDescription, FitSpec, FitSummary } from '../protocol/engine-api';
 
 /** An image file, once, whatever sets it is in. */
 export interface ImageRecord {
@@ -63,6 +63,8 @@ export interface BackboneRecord {
   readonly description: BackboneDescription;
   readonly fileName: string;
   readonly blob: Blob;
+  /** Of a CLIP whose file doesn't tell: what the user answered. */
+  readonly activation?: Activation;
 }
 
 export interface Schema extends DBSchema {
@@ -75,7 +77,9 @@ export interface Schema extends DBSchema {
   results: { key: [FitId, ImageId]; value: ResultRecord };
   backbones: { key: BackboneId; value: BackboneRecord };
   settings: { key: string; value: unknown };
+  /** By encoder, its id and activation, and image. */
+  embeddings: { key: [string, ImageId]; value: Float32Array };
 }
 
 export const DATABASE = 'darkfield';
-export const VERSION = 1;
+export const VERSION = 2;

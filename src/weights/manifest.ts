@@ -1,10 +1,11 @@
 import { AppError } from '../base/errors';
 import { toHex } from '../base/ids';
 
-/** A weights file that ships with the app. */
+/** A file that ships with the app: weights, or the text that a tokenizer is made of. */
 export interface ManifestEntry {
   readonly id: string;
   readonly file: string;
+  /** What the file is read as. */
   readonly architecture: string;
   /** Of the file's bytes, 64 hexadecimal digits. */
   readonly sha256: string;

@@ -1,4 +1,4 @@
-import { AppError } from '../base/errors';
+import { AppError, assert } from '../base/errors';
 import { bfloatsToFloats, floatsToHalves, halvesToFloats } from '../base/float16';
 import { bytesOf, floatTensor, formatShape, intTensor, sizeOf } from '../base/tensor';
 import type { Shape, TensorData } from '../base/tensor';
@@ -74,9 +74,34 @@ export class Safetensors {
    * @throws model/keys when there is no tensor of that name, model/format for an I64 value beyond int32
    */
   async read(name: string): Promise<TensorData> {
+    const stored = this.#stored(name);
+    return decode(name, stored, await this.source.slice(stored.start, stored.end).arrayBuffer());
+  }
+
+  /**
+   * Rows of a tensor's first axis in the order asked for, each by a range of its own: of a large table a few cost little.
+   * @returns [rows,…]
+   * @throws model/keys as `read`, internal for a row that isn't there
+   */
+  async readRows(name: string, rows: readonly number[]): Promise<TensorData> {
+    const stored = this.#stored(name);
+    const [count, ...row] = stored.shape;
+    const bytes = (stored.end - stored.start) / count;
+    const joined = new Uint8Array(rows.length * bytes);
+    await Promise.all(
+      rows.map(async (index, i) => {
+        assert(index >= 0 && index < count, `"${name}" has ${count} rows and no row ${index}`);
+        const start = stored.start + index * bytes;
+        joined.set(new Uint8Array(await this.source.slice(start, start + bytes).arrayBuffer()), i * bytes);
+      }),
+    );
+    return decode(name, { ...stored, shape: [rows.length, ...row] }, joined.buffer);
+  }
+
+  #stored(name: string): StoredTensor {
     const stored = this.tensors.get(name);
     if (!stored) throw new AppError('model/keys', `there is no tensor "${name}" in this file`);
-    return decode(name, stored, await this.source.slice(stored.start, stored.end).arrayBuffer());
+    return stored;
   }
 }
 

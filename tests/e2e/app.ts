@@ -1,5 +1,5 @@
 /** The app in a real Chromium, and what tests do with it. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
@@ -62,8 +62,23 @@ export class App {
     await session.detach();
   }
 
-  go(place: 'Images' | 'Detectors' | 'Results'): Promise<void> {
+  go(place: 'Images' | 'Detectors' | 'Results' | 'Ask'): Promise<void> {
     return this.page.getByRole('navigation').getByRole('link', { name: place }).click();
+  }
+
+  /** What axe finds against WCAG 2.1 AA on the page as it stands: rule and place. */
+  async accessibilityProblems(): Promise<string[]> {
+    // Run by the debugger: the page's own policy lets no script in.
+    await this.page.evaluate(readFileSync('node_modules/axe-core/axe.min.js', 'utf8'));
+    return this.page.evaluate(async () => {
+      const { axe } = window as unknown as { axe: typeof import('axe-core') };
+      const { violations } = await axe.run({
+        runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'],
+        // Rows of the library are named in a phrase, "11.png, to inspect", where they show a table's short words.
+        rules: { 'label-content-name-mismatch': { enabled: false } },
+      });
+      return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`));
+    });
   }
 
   /** The notice whose text matches. */

@@ -207,7 +207,7 @@ describe('files of other networks', () => {
       message: `none of the known architectures has tensors like ${tensors}`,
       hint:
         'Known are EfficientNet-Lite0, ResNet-18/34/50/101, Wide-ResNet-50-2, ViT and DINOv2 by timm or ' +
-        'torchvision names.',
+        'torchvision names, and CLIP of two plain transformers by open_clip or Hugging Face names.',
     }) as Error;
 
   it.each<[string, [string, Shape][], string]>([

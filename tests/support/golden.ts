@@ -1,6 +1,6 @@
 /**
  * The golden files: numbers from reference implementations, outside the project. `GOLDEN_DIR` names the folder
- * (default `../shared/golden`, with `DATA_DIR` and `MODELS_DIR` beside it); where it is absent the tests skip and say so.
+ * (default `../shared/golden`, with `DATA_DIR`, `MODELS_DIR` and `PROTOTYPE_DIR` beside it); where it is absent the tests skip and say so.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -13,6 +13,7 @@ const root = resolve(import.meta.dirname, '../..');
 export const GOLDEN_DIR = resolve(root, process.env.GOLDEN_DIR ?? '../shared/golden');
 export const DATA_DIR = resolve(root, process.env.DATA_DIR ?? '../shared/data');
 export const MODELS_DIR = resolve(root, process.env.MODELS_DIR ?? '../shared/models');
+export const PROTOTYPE_DIR = resolve(root, process.env.PROTOTYPE_DIR ?? '../shared/prototype');
 
 /** A `describe` that runs when every path exists and says which is missing when it doesn't. */
 export function describeWith(paths: readonly string[], title: string, body: () => void): void {

@@ -76,7 +76,7 @@ describe('verifyBytes', () => {
   });
 });
 
-describe('the weights that ship with the app', () => {
+describe('the models that ship with the app', () => {
   const manifest = parseManifest(readFileSync(join(MODELS, 'manifest.json'), 'utf8'));
 
   it.each(manifest.map((entry) => [entry.file, entry] as const))(
@@ -89,7 +89,7 @@ describe('the weights that ship with the app', () => {
   );
 
   it('are all in the manifest, each once', () => {
-    const files = readdirSync(MODELS).filter((file) => file.endsWith('.safetensors'));
+    const files = readdirSync(MODELS).filter((file) => !/^(LICENSE-|manifest\.json$)/.test(file));
     expect(manifest.map(({ file }) => file).sort()).toEqual(files.sort());
     expect(new Set(manifest.map(({ id }) => id)).size).toBe(manifest.length);
   });

@@ -44,6 +44,14 @@ describe('a file that was written', () => {
     expect(file.metadata).toEqual({ format: 'pt', note: 'ß' });
   });
 
+  it.each([false, true])('gives rows in any order, half precision %s', async (half) => {
+    const table = floatTensor([4, 2], [0, 1, 2, 3, 4, 5, 6, 7]);
+    const file = await open(encodeSafetensors({ before: TENSORS.scalar, table }, { half }));
+    expect(await file.readRows('table', [2, 0, 2])).toEqual(floatTensor([3, 2], [4, 5, 0, 1, 4, 5]));
+    await expect(file.readRows('table', [4])).rejects.toThrow('"table" has 4 rows and no row 4');
+    await expect(file.readRows('tables', [0])).rejects.toMatchObject({ code: 'model/keys' });
+  });
+
   it('of no tensors is one too', async () => {
     const file = await open(encodeSafetensors({}));
     expect([file.tensors.size, file.metadata]).toEqual([0, {}]);

@@ -51,6 +51,7 @@ export function createActions(session: Session, viewer: ViewerState, window: Win
     { title: 'Images', keys: ['Alt+1'], perform: () => window.go('images') },
     { title: 'Detectors', keys: ['Alt+2'], perform: () => window.go('detectors') },
     { title: 'Results', keys: ['Alt+3'], perform: () => window.go('results') },
+    { title: 'Ask in words', keys: ['Alt+4'], perform: () => window.go('ask') },
     { title: 'Fold the library', keys: ['['], perform: window.toggleLeft },
     { title: 'Fold the inspector', keys: [']'], perform: window.toggleRight },
     { title: 'Cancel the running job', keys: ['Escape'], perform: () => jobs.running.at(-1)?.cancel() },

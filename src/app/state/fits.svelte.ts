@@ -1,15 +1,12 @@
 import { AppError } from '../../base/errors';
 import type { BackboneId, FitId, ImageId, JobId } from '../../base/ids';
-import type { BackboneDescription, MethodDescription, Options } from '../../protocol/engine-api';
-import type { BackboneStore } from '../../store/backbone-store';
+import type { MethodDescription, Options } from '../../protocol/engine-api';
 import type { FitStore } from '../../store/fit-store';
 import type { FitRecord, SetRecord } from '../../store/schema';
 import type { EngineClient } from '../engine-client';
 import type { Jobs } from './jobs.svelte';
 import type { Entry } from './library.svelte';
 import type { Notices } from './notices.svelte';
-
-export const BUILT_IN: BackboneId = 'builtin:efficientnet-lite0' as BackboneId;
 
 /** What a new fit is asked to be. */
 export interface FitPlan {
@@ -20,36 +17,16 @@ export interface FitPlan {
   readonly seed: number;
 }
 
-/** Fits of the open set, and the backbones they can stand on. */
+/** Fits of the open set. */
 export class Fits {
   list = $state.raw<readonly FitRecord[]>([]);
-  backbones = $state.raw<readonly BackboneDescription[]>([]);
 
   constructor(
     private readonly store: FitStore,
-    private readonly backboneStore: BackboneStore,
     private readonly client: EngineClient,
     private readonly jobs: Jobs,
     private readonly notices: Notices,
   ) {}
-
-  async loadBackbones(): Promise<void> {
-    const builtIn = await this.client.engine((engine) => engine.describeBackbone(BUILT_IN));
-    const dropped = await this.backboneStore.all();
-    this.backbones = [builtIn, ...dropped.map(({ description }) => description)];
-  }
-
-  /** Offers a dropped weights file as a backbone. @throws model/… */
-  async addBackbone(file: File): Promise<BackboneDescription> {
-    const id = (await this.client.pixels((pixels) => pixels.hash(file))) as BackboneId;
-    const known = this.backbones.find((backbone) => backbone.id === id);
-    if (known) return known;
-    const description = await this.client.engine((engine) => engine.recognise(id, file));
-    await this.backboneStore.put({ description, fileName: file.name, blob: file });
-    this.backbones = [...this.backbones, description];
-    this.notices.say(`${file.name} is ${description.title}; it can be chosen as a backbone.`);
-    return description;
-  }
 
   async open(set: SetRecord | undefined): Promise<void> {
     this.list = set ? await this.store.fits(set.id) : [];
@@ -152,7 +129,7 @@ export class Fits {
 }
 
 /** 255 for 8-bit images; otherwise the full scale of the brightest good image: 2ᵏ−1, k ≥ 8. */
-function whiteOf(good: readonly Entry[]): number {
+export function whiteOf(good: readonly Pick<Entry, 'image'>[]): number {
   const brightest = good.reduce(
     (most, { image }) => (image.bits === 16 ? Math.max(most, image.maxValue) : most),
     0,

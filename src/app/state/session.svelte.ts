@@ -1,4 +1,4 @@
-import type { ImageId } from '../../base/ids';
+import type { BackboneId, ImageId } from '../../base/ids';
 import { toAppError } from '../../base/errors';
 import type { PathEntry } from '../../exchange/layout';
 import type { EngineReport, Options } from '../../protocol/engine-api';
@@ -9,10 +9,12 @@ import { LibraryStore } from '../../store/library-store';
 import type { FitRecord, SetRecord } from '../../store/schema';
 import { SettingsStore } from '../../store/settings-store';
 import { EngineClient } from '../engine-client';
+import { Asking } from './asking.svelte';
+import { BUILT_IN, Backbones } from './backbones.svelte';
 import { Comparison } from './comparison.svelte';
 import { Costs } from './costs.svelte';
 import type { FitPlan } from './fits.svelte';
-import { BUILT_IN, Fits } from './fits.svelte';
+import { Fits } from './fits.svelte';
 import { Inspections } from './inspections.svelte';
 import { Jobs } from './jobs.svelte';
 import { Library } from './library.svelte';
@@ -28,6 +30,8 @@ export class Session {
   readonly jobs = new Jobs();
   readonly client: EngineClient;
   readonly library: Library;
+  readonly backbones: Backbones;
+  readonly asking: Asking;
   readonly fits: Fits;
   readonly inspections: Inspections;
   readonly comparison: Comparison;
@@ -51,7 +55,9 @@ export class Session {
     this.settings = new SettingsStore(database);
     this.library = new Library(new LibraryStore(database), this.client, this.notices);
     const fitStore = new FitStore(database);
-    this.fits = new Fits(fitStore, new BackboneStore(database), this.client, this.jobs, this.notices);
+    this.backbones = new Backbones(new BackboneStore(database), this.client, this.jobs, this.notices);
+    this.asking = new Asking(this.backbones, this.client, this.jobs);
+    this.fits = new Fits(fitStore, this.client, this.jobs, this.notices);
     this.inspections = new Inspections(fitStore, this.client, this.jobs, this.notices);
     this.comparison = new Comparison(fitStore, this.client);
     this.costs = new Costs(this.client);
@@ -61,10 +67,11 @@ export class Session {
   async restore(): Promise<void> {
     void this.client
       .ready()
-      .then(() => this.fits.loadBackbones())
+      .then(() => this.backbones.load())
       .catch((error: unknown) => (this.engineFailure = toAppError(error)));
     await this.library.restore(await this.settings.get<string>('set'));
     await this.#openedSet();
+    this.asking.choose(await this.settings.get<BackboneId>('encoder'));
     const threshold = await this.settings.get<number>('threshold');
     if (threshold !== undefined) this.inspections.threshold = threshold;
   }
@@ -81,14 +88,16 @@ export class Session {
     await this.#openedSet();
   }
 
-  /** Adds files; weights among them become backbones. */
+  /** Adds files; weights among them become backbones and encoders. */
   async add(files: readonly PathEntry<File>[]): Promise<void> {
     const weights = files.filter(({ path }) => path.endsWith('.safetensors'));
     for (const { file } of weights)
-      await this.fits.addBackbone(file).catch((error: unknown) => {
-        const { message, hint } = toAppError(error);
-        this.notices.fail(toAppError(error), { hint, details: [{ name: file.name, reason: message }] });
-      });
+      try {
+        const added = await this.backbones.add(file);
+        if (added?.clip) this.chooseEncoder(added.id);
+      } catch (error) {
+        this.notices.fail(error, file.name);
+      }
     const images = files.filter((entry) => !weights.includes(entry));
     if (weights.length && !images.length) return;
     const before = this.library.set?.id;
@@ -185,6 +194,20 @@ export class Session {
     }
   }
 
+  chooseEncoder(id: BackboneId): void {
+    this.asking.choose(id);
+    void this.settings.put('encoder', id);
+  }
+
+  /** Puts the question to every image of the set. Failures become notices. */
+  async ask(): Promise<void> {
+    try {
+      await this.asking.ask(this.library.entries);
+    } catch (error) {
+      this.notices.fail(error);
+    }
+  }
+
   setThreshold(value: number): void {
     this.inspections.threshold = value;
     void this.settings.put('threshold', value);
@@ -207,6 +230,7 @@ export class Session {
 
   async #openedSet(): Promise<void> {
     const { set } = this.library;
+    this.asking.clear();
     await this.settings.put('set', set?.id);
     await this.fits.open(set);
     const last = set && (await this.settings.get<string>(`fit.${set.id}`));

@@ -1,11 +1,12 @@
-/** The places of the one window, in the order of the work; the URL's hash says which is open. */
-export const PLACES = ['images', 'detectors', 'results'] as const;
+/** The places of the one window, in the order of the work, questions beside it; the URL's hash says which is open. */
+export const PLACES = ['images', 'detectors', 'results', 'ask'] as const;
 export type Place = (typeof PLACES)[number];
 
 export const PLACE_TITLES: Readonly<Record<Place, string>> = {
   images: 'Images',
   detectors: 'Detectors',
   results: 'Results',
+  ask: 'Ask',
 };
 
 /** `#detectors/cfa`: the place, and what is looked at there. */

@@ -1,14 +1,12 @@
 import { AppError } from '../../base/errors';
-import { formatShape, sameShape } from '../../base/tensor';
 import type { Shape } from '../../base/tensor';
+import { PREFIXES, describeDifference, differenceOf, withoutPrefix } from '../recognition';
+import type { Difference } from '../recognition';
 import { TAP_ROLES, expectedTensors } from './backbone';
 import type { Backbone } from './backbone';
 import { efficientNetLite0 } from './efficientnet';
 import { RESNETS } from './resnet';
 import { visionTransformer, vitPlan } from './vit';
-
-/** Wrappers that training code leaves in front of every name. */
-const PREFIXES = ['', 'module.', 'model.', 'backbone.', 'encoder.', 'state_dict.'];
 
 /** Tensors that a published file may hold beside the layers that are tapped. */
 const BESIDE =
@@ -20,12 +18,9 @@ export interface Recognised {
   readonly prefix: string;
 }
 
-interface Comparison extends Recognised {
+interface Comparison extends Recognised, Difference {
   readonly matching: number;
   readonly expected: number;
-  readonly missing: readonly string[];
-  readonly misshapen: readonly string[];
-  readonly unknown: readonly string[];
 }
 
 /**
@@ -46,52 +41,30 @@ export function recogniseBackbone(shapes: ReadonlyMap<string, Shape>): Recognise
       'model/unknown',
       `none of the known architectures has tensors like ${[...shapes.keys()].slice(0, 3).join(', ') || 'these'}`,
       {
-        hint: 'Known are EfficientNet-Lite0, ResNet-18/34/50/101, Wide-ResNet-50-2, ViT and DINOv2 by timm or torchvision names.',
+        hint: 'Known are EfficientNet-Lite0, ResNet-18/34/50/101, Wide-ResNet-50-2, ViT and DINOv2 by timm or torchvision names, and CLIP of two plain transformers by open_clip or Hugging Face names.',
       },
     );
-  throw new AppError('model/keys', `this is nearly ${nearest.backbone.title}: ${describe(nearest)}`, {
-    hint: 'Use the file as timm or torchvision publish it.',
-  });
+  throw new AppError(
+    'model/keys',
+    `this is nearly ${nearest.backbone.title}: ${describeDifference(nearest)}`,
+    {
+      hint: 'Use the file as timm or torchvision publish it.',
+    },
+  );
 }
 
 /** Share of matches among all tensors of file and network: a smaller network that the file contains isn't nearest. */
 const likeness = (c: Comparison): number => c.matching / (c.expected + c.unknown.length);
 
-function withoutPrefix(shapes: ReadonlyMap<string, Shape>, prefix: string): ReadonlyMap<string, Shape> {
-  const own = [...shapes].filter(([name]) => name.startsWith(prefix));
-  return new Map(own.map(([name, shape]) => [name.slice(prefix.length), shape]));
-}
-
 function compare(backbone: Backbone, prefix: string, shapes: ReadonlyMap<string, Shape>): Comparison {
   const layers = TAP_ROLES.map((role) => backbone.levels[role]);
   const expected = expectedTensors(backbone, layers);
-  const missing: string[] = [];
-  const misshapen: string[] = [];
-  for (const [name, shape] of expected) {
-    const found = shapes.get(name);
-    if (!found) missing.push(name);
-    else if (!sameShape(found, shape))
-      misshapen.push(`${name} is ${formatShape(found)}, expected ${formatShape(shape)}`);
-  }
+  const difference = differenceOf(expected, shapes, BESIDE);
   return {
+    ...difference,
     backbone,
     prefix,
     expected: expected.size,
-    matching: expected.size - missing.length - misshapen.length,
-    missing,
-    misshapen,
-    unknown: [...shapes.keys()].filter((name) => !expected.has(name) && !BESIDE.test(name)),
+    matching: expected.size - difference.missing.length - difference.misshapen.length,
   };
-}
-
-function describe({ missing, misshapen, unknown }: Comparison): string {
-  const list = (what: string, names: readonly string[]) => {
-    const shown = names.slice(0, 3).join('; ');
-    return names.length ? [`${what} ${shown}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`] : [];
-  };
-  return [
-    ...list('it lacks', missing),
-    ...list('misshapen:', misshapen),
-    ...list('it has also', unknown),
-  ].join('; ');
 }

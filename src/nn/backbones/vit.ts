@@ -16,8 +16,8 @@ import {
 import { applySeparable, bicubicMatrix } from '../../graph/ops/resize';
 import type { Value } from '../../graph/value';
 import type { NetLayers } from '../layers';
-import { transformerBlock } from '../transformer';
-import type { Affine, BlockParameters } from '../transformer';
+import { affine, transformerBlock } from '../transformer';
+import type { BlockParameters } from '../transformer';
 import { IMAGENET, TapCollector } from './backbone';
 import type { Backbone } from './backbone';
 
@@ -175,11 +175,6 @@ function toMap(plan: VitPlan, tokens: Value, [h, w]: readonly [number, number]):
   const patches = slice(tokens, 1, 1 + plan.registers);
   return reshape(transpose(patches, [0, 2, 1]), [tokens.shape[0], plan.width, h, w]);
 }
-
-const affine = (layers: NetLayers, name: string, weight: Shape, bias: Shape): Affine => ({
-  weight: layers.parameter(`${name}.weight`, weight),
-  bias: layers.parameter(`${name}.bias`, bias),
-});
 
 function blockParameters(
   { width, mlp, layerScale }: VitPlan,

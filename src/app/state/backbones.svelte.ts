@@ -1,0 +1,159 @@
+import type { BackboneId } from '../../base/ids';
+import type { Activation, BackboneDescription } from '../../protocol/engine-api';
+import type { BackboneStore } from '../../store/backbone-store';
+import type { BackboneRecord } from '../../store/schema';
+import type { EngineClient } from '../engine-client';
+import type { Jobs } from './jobs.svelte';
+import type { Notice, Notices } from './notices.svelte';
+
+export const BUILT_IN: BackboneId = 'builtin:efficientnet-lite0' as BackboneId;
+
+/** Both forms of the smooth step that CLIPs are trained with, as the user chooses between them. */
+export const ACTIVATIONS: readonly { readonly value: Activation; readonly title: string }[] = [
+  { value: 'gelu', title: 'GELU' },
+  { value: 'quickGelu', title: 'QuickGELU' },
+];
+
+/** Why it is asked, and where the answer stands. @source methods.md 22.1 */
+export const ACTIVATION_REASON =
+  'The file doesn’t say which. OpenAI’s weights and LAION-400M’s B/32 use QuickGELU, LAION’s others GELU; ' +
+  'config.json beside the published file tells it as quick_gelu or hidden_act.';
+
+/** A CLIP; `activation` is undefined as long as the user hasn't answered. */
+export interface Encoder {
+  readonly description: BackboneDescription;
+  readonly fileName: string;
+  readonly bytes: number;
+  /** Whether the file itself tells it. */
+  readonly settled: boolean;
+  readonly activation: Activation | undefined;
+}
+
+const MEGA = 1e6;
+
+/** Weights files: the built-in backbone and what the user dropped, for detectors and for questions in words. */
+export class Backbones {
+  #builtIn = $state.raw<readonly BackboneDescription[]>([]);
+  #dropped = $state.raw<readonly BackboneRecord[]>([]);
+  /** Notices that wait for an answer, which may be given elsewhere. */
+  readonly #questions = new Map<BackboneId, Notice>();
+
+  all = $derived([...this.#builtIn, ...this.#dropped.map(({ description }) => description)]);
+  /** Those whose layers detectors can stand on. */
+  forDetectors = $derived(this.all.filter(({ clip }) => !clip));
+  encoders: readonly Encoder[] = $derived(this.#dropped.flatMap((record) => encoderOf(record) ?? []));
+
+  constructor(
+    private readonly store: BackboneStore,
+    private readonly client: Pick<EngineClient, 'engine' | 'hash'>,
+    private readonly jobs: Jobs,
+    private readonly notices: Notices,
+  ) {}
+
+  async load(): Promise<void> {
+    this.#builtIn = [await this.client.engine((engine) => engine.describeBackbone(BUILT_IN))];
+    this.#dropped = await this.store.all();
+  }
+
+  /**
+   * Offers a dropped weights file; of a CLIP it asks what the file doesn't tell.
+   * @returns what it is, undefined when reading was cancelled
+   * @throws model/…, store/quota
+   */
+  async add(file: File): Promise<BackboneDescription | undefined> {
+    // The header alone first: a file that is no use is refused before its bytes are hashed.
+    const found = await this.client.engine((engine) => engine.recognise(file));
+    const id = await this.#hash(file);
+    if (!id) return undefined;
+    const known = this.all.find((backbone) => backbone.id === id);
+    if (known) {
+      this.notices.say(`${file.name} is here already: ${known.title}.`);
+      return known;
+    }
+    const description = { ...found, id };
+    const record: BackboneRecord = { description, fileName: file.name, blob: file };
+    await this.store.put(record);
+    // The store's copy stays when the file is moved.
+    this.#dropped = [...this.#dropped, { ...record, blob: (await this.store.blob(id)) ?? file }];
+    const is = `${file.name} is ${found.title}`;
+    if (!found.clip) this.notices.say(`${is}; it can be chosen as a backbone.`);
+    else if (found.clip.activation !== 'ask')
+      this.notices.say(`${is}; questions can be put to it under Ask.`);
+    else
+      this.#questions.set(
+        id,
+        this.notices.ask(
+          `${is}. Which activation was it trained with?`,
+          ACTIVATIONS.map(({ value, title }) => ({ title, choose: () => this.#answered(id, value, title) })),
+          { hint: `${ACTIVATION_REASON} It can be changed under Ask.` },
+        ),
+      );
+    return description;
+  }
+
+  /** Keeps the user's answer with the weights. */
+  async setActivation(id: BackboneId, activation: Activation): Promise<void> {
+    const record = this.#dropped.find(({ description }) => description.id === id);
+    if (!record) return;
+    const answered = { ...record, activation };
+    await this.store.put(answered);
+    this.#closeQuestion(id);
+    this.#dropped = this.#dropped.map((other) => (other === record ? answered : other));
+  }
+
+  /** Deletes dropped weights; `undo` of the notice puts them back. */
+  async remove(id: BackboneId): Promise<void> {
+    const record = this.#dropped.find(({ description }) => description.id === id);
+    if (!record) return;
+    await this.store.delete(id);
+    this.#dropped = this.#dropped.filter((other) => other !== record);
+    this.#closeQuestion(id);
+    this.notices.say(`${record.description.title} was deleted from this browser.`, {
+      undo: () => void this.#putBack(record).catch((error: unknown) => this.notices.fail(error)),
+    });
+  }
+
+  async #putBack(record: BackboneRecord): Promise<void> {
+    await this.store.put(record);
+    this.#dropped = [...this.#dropped, record];
+  }
+
+  #closeQuestion(id: BackboneId): void {
+    const question = this.#questions.get(id);
+    if (question) this.notices.close(question);
+  }
+
+  #answered(id: BackboneId, activation: Activation, title: string): void {
+    this.setActivation(id, activation).then(
+      () => this.notices.say(`Taken as ${title}; questions can be put to it under Ask.`),
+      (error: unknown) => this.notices.fail(error),
+    );
+  }
+
+  /** @returns undefined when it was cancelled */
+  #hash(file: File): Promise<BackboneId | undefined> {
+    const start = performance.now();
+    return this.jobs.run(`Reading ${file.name}`, async (job) => {
+      const report = (doneBytes: number) => {
+        const elapsedMs = performance.now() - start;
+        job.progress = {
+          phase: 'checksum',
+          done: Math.round(doneBytes / MEGA),
+          total: Math.round(file.size / MEGA),
+          unit: 'MB',
+          elapsedMs,
+          remainingMs: doneBytes ? (elapsedMs / doneBytes) * (file.size - doneBytes) : undefined,
+        };
+      };
+      return (await this.client.hash(file, report, job.signal)) as BackboneId;
+    });
+  }
+}
+
+function encoderOf({ description, fileName, blob, activation }: BackboneRecord): Encoder | undefined {
+  const { clip } = description;
+  if (!clip) return undefined;
+  const settled = clip.activation !== 'ask';
+  const own = clip.activation === 'ask' ? activation : clip.activation;
+  return { description, fileName, bytes: blob.size, settled, activation: own };
+}

@@ -1,0 +1,150 @@
+import { assert } from '../base/errors';
+import { kept } from '../base/kept';
+import { floatTensor, floats, intTensor } from '../base/tensor';
+import type { TensorData } from '../base/tensor';
+import { GraphBuilder } from '../graph/builder';
+import { l2Normalise } from '../graph/ops/index';
+import type { Value } from '../graph/value';
+import type { Activation, ClipConfig } from '../nn/clip/config';
+import { nameInFile } from '../nn/clip/names';
+import { clipTensors, readClip } from '../nn/clip/recognise';
+import type { RecognisedClip } from '../nn/clip/recognise';
+import { semStem, tokenRows } from '../nn/clip/sem-encoder';
+import { TextTower } from '../nn/clip/text';
+import { VisionTower, clipNormalise } from '../nn/clip/vision';
+import { FrozenWeights } from '../nn/frozen-weights';
+import { FrozenLayers } from '../nn/layers';
+import type { Program } from '../runtime/program';
+import type { Runtime } from '../runtime/runtime';
+import type { Safetensors } from '../weights/safetensors';
+import type { LoadedBackbone } from './backbones';
+import { stackImages } from './features';
+
+/** Images in a run on a GPU. On a processor one keeps all cores busy, and a cancel is heard sooner. */
+const GPU_BATCH = 4;
+
+const TOKEN_TABLE = 'token_embedding.weight';
+
+/** A tower at work, kept as long as its runtime. */
+type Programs = WeakMap<Runtime, Promise<Program>>;
+
+/**
+ * A CLIP's file at work: images and texts to unit vectors whose products are their cosines. Each tower is read when it
+ * is first needed, the token table never as a whole: a text takes a few of its rows.
+ */
+export class ClipEncoder {
+  readonly config: ClipConfig;
+  readonly #towers = new Map<'vision' | 'text', Promise<FrozenWeights>>();
+  readonly #images: Programs = new WeakMap();
+  readonly #texts: Programs = new WeakMap();
+
+  /** @param lite0 EfficientNet-Lite0, asked for where the encoder stands on its features */
+  constructor(
+    private readonly file: Safetensors,
+    private readonly clip: RecognisedClip,
+    activation: Activation,
+    private readonly lite0: () => Promise<LoadedBackbone>,
+  ) {
+    this.config = { ...clip.shape, activation };
+  }
+
+  /** Images that one call of `embedImages` takes best. */
+  batchOn(runtime: Runtime): number {
+    return runtime.report.kind === 'webgpu' ? GPU_BATCH : 1;
+  }
+
+  /**
+   * @param planes grey at the tower's side, bicubic, 0 … 1: [side·side] each
+   * @returns a unit vector [embed] for each
+   * @throws run/not-finite, gpu/lost, model/…
+   */
+  async embedImages(runtime: Runtime, planes: readonly Float32Array[]): Promise<Float32Array[]> {
+    const { imageSide, embed } = this.config;
+    const batch = this.batchOn(runtime);
+    const program = await kept(this.#images, runtime, () => this.#compileVision(runtime, batch));
+    const found: Float32Array[] = [];
+    for (let first = 0; first < planes.length; first += batch) {
+      const some = planes.slice(first, first + batch);
+      const feeds = { image: stackImages(some, batch, imageSide) };
+      const { values } = await program.run(feeds, { priority: 'inspect' });
+      const rows = floats(values.embedding);
+      found.push(...some.map((_, i) => rows.slice(i * embed, (i + 1) * embed)));
+    }
+    return found;
+  }
+
+  /**
+   * @param ids a text by CLIP's tokenizer, start and end included, no longer than the context
+   * @returns a unit vector [embed]
+   * @throws text/prompt for a token that the encoder has no row for, run/not-finite, gpu/lost, model/…
+   */
+  async embedText(runtime: Runtime, ids: readonly number[]): Promise<Float32Array> {
+    const { context, width } = this.config.text;
+    assert(ids.length <= context, `${ids.length} tokens for a context of ${context}`);
+    const table = await this.#tokenIds();
+    const rows = await this.file.readRows(
+      this.clip.prefix + nameInFile(this.clip.naming, TOKEN_TABLE),
+      table ? tokenRows(table, ids) : ids,
+    );
+    // Always as long as the context, which is exact: a program for each length would hold the tower's weights anew.
+    const tokens = new Float32Array(context * width);
+    tokens.set(floats(rows));
+    const program = await kept(this.#texts, runtime, () => this.#compileText(runtime));
+    const feeds = {
+      tokens: floatTensor([1, context, width], tokens),
+      end: intTensor([1], [ids.length - 1]),
+    };
+    const { values } = await program.run(feeds, { priority: 'inspect' });
+    return floats(values.embedding).slice();
+  }
+
+  /** Of some token ids those that the encoder has no row for: only encoders with a part of CLIP's vocabulary lack any. */
+  async unknown(ids: readonly number[]): Promise<ReadonlySet<number>> {
+    const table = await this.#tokenIds();
+    const known = new Set(table);
+    return new Set(table ? ids.filter((id) => !known.has(id)) : []);
+  }
+
+  async #compileVision(runtime: Runtime, batch: number): Promise<Program> {
+    const { input, imageSide, vision } = this.config;
+    const graph = new GraphBuilder();
+    const grey = graph.input('image', [batch, 1, imageSide, imageSide]);
+    const tower = new VisionTower(new FrozenLayers(graph, await this.#tower('vision'), 0), this.config);
+    const tokens = tower.run(
+      tower.place(input === 'stem' ? await this.#stem(graph, grey) : clipNormalise(grey)),
+    );
+    graph.output('embedding', l2Normalise(tower.projectClass(tokens[vision.layers])));
+    return runtime.compile(graph.build(), { priority: 'inspect' });
+  }
+
+  async #stem(graph: GraphBuilder, grey: Value): Promise<Value> {
+    const { backbone, weights } = await this.lite0();
+    return semStem(new FrozenLayers(graph, weights, backbone.batchNormEpsilon, 'lite0.'), grey);
+  }
+
+  async #compileText(runtime: Runtime): Promise<Program> {
+    const { context, width } = this.config.text;
+    const graph = new GraphBuilder();
+    const tower = new TextTower(new FrozenLayers(graph, await this.#tower('text'), 0), this.config);
+    const tokens = graph.input('tokens', [1, context, width]);
+    graph.output('embedding', l2Normalise(tower.encode(tokens, graph.input('end', [1], 'int32'))));
+    return runtime.compile(graph.build(), { priority: 'inspect' });
+  }
+
+  #tower(which: 'vision' | 'text'): Promise<FrozenWeights> {
+    const names = [...clipTensors(this.clip.shape).keys()].filter(
+      (name) => name.startsWith('visual.') === (which === 'vision') && name !== TOKEN_TABLE,
+    );
+    const read = async () =>
+      new FrozenWeights(await readClip(this.clip, (own) => this.file.read(own), names));
+    return kept(this.#towers, which, read);
+  }
+
+  /** CLIP's id of each row of the token table, where it has but a part of them. */
+  async #tokenIds(): Promise<Int32Array | undefined> {
+    const name = `${this.clip.prefix}token_ids`;
+    if (!this.file.tensors.has(name)) return undefined;
+    const { data }: TensorData = await this.file.read(name);
+    return data as Int32Array;
+  }
+}

@@ -1,0 +1,80 @@
+/** The stores of weights and of what they saw, in the browser's own IndexedDB. */
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { BackboneId, ImageId } from '../../src/base/ids';
+import { BackboneStore } from '../../src/store/backbone-store';
+import { openDatabase } from '../../src/store/database';
+import type { Database } from '../../src/store/database';
+import { EmbeddingStore } from '../../src/store/embedding-store';
+import { DATABASE } from '../../src/store/schema';
+import type { BackboneRecord } from '../../src/store/schema';
+
+const finished = <T>(request: IDBRequest<T>): Promise<T> =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(new Error('the request failed', { cause: request.error }));
+  });
+const wipe = () => finished(indexedDB.deleteDatabase(DATABASE));
+
+const image = (name: string) => name as ImageId;
+const CLIP: BackboneRecord = {
+  description: {
+    id: 'ab' as BackboneId,
+    title: 'CLIP',
+    architecture: 'clip',
+    sides: { multipleOf: 8, least: 8, usual: 32 },
+    clip: { activation: 'ask' },
+  },
+  fileName: 'clip.safetensors',
+  blob: new Blob(['weights']),
+};
+
+let database: Database | undefined;
+beforeEach(wipe);
+afterEach(async () => {
+  database?.close();
+  await wipe();
+});
+const opened = async () => (database = await openDatabase());
+
+it('a database of the first version keeps its weights and gains the embeddings', async () => {
+  const opening = indexedDB.open(DATABASE, 1);
+  opening.onupgradeneeded = () => {
+    for (const [name, keyPath] of [
+      ['backbones', 'description.id'],
+      ['settings', null],
+    ] as const)
+      opening.result.createObjectStore(name, { keyPath });
+    opening.transaction!.objectStore('backbones').put(CLIP);
+  };
+  (await finished(opening)).close();
+  const store = new BackboneStore(await opened());
+  expect((await store.all()).map(({ fileName }) => fileName)).toEqual(['clip.safetensors']);
+  await new EmbeddingStore(opened()).put('ab.gelu', image('one'), Float32Array.of(1));
+});
+
+it('weights come back as they were, with the answer that is kept beside them', async () => {
+  const store = new BackboneStore(await opened());
+  await store.put({ ...CLIP, activation: 'quickGelu' });
+  const [{ activation, description }] = await store.all();
+  expect([activation, description]).toEqual(['quickGelu', CLIP.description]);
+  expect(await (await store.blob(CLIP.description.id))!.text()).toBe('weights');
+});
+
+it('embeddings go with their weights, whatever the activation, and no others', async () => {
+  const store = new BackboneStore(await opened());
+  const embeddings = new EmbeddingStore(Promise.resolve(database!));
+  await store.put(CLIP);
+  for (const encoder of ['ab.gelu', 'ab.quickGelu', 'abc.gelu', 'aa.gelu'])
+    await embeddings.put(encoder, image('one'), Float32Array.of(0.6, 0.8));
+  expect(await embeddings.get('ab.gelu', image('one'))).toEqual(Float32Array.of(0.6, 0.8));
+  expect(await embeddings.get('ab.gelu', image('two'))).toBeUndefined();
+  await store.delete(CLIP.description.id);
+  expect(await store.all()).toEqual([]);
+  const left = async (encoder: string) => !!(await embeddings.get(encoder, image('one')));
+  expect(await Promise.all(['ab.gelu', 'ab.quickGelu', 'abc.gelu', 'aa.gelu'].map(left))).toEqual([
+    false,
+    false,
+    true,
+    true,
+  ]);
+});
