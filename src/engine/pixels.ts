@@ -1,7 +1,7 @@
+import { sha256 } from '@noble/hashes/sha2.js';
 import { encode as encodePng } from 'fast-png';
 import { AppError } from '../base/errors';
 import { toHex } from '../base/ids';
-import { Sha256 } from '../base/sha256';
 import { browserDecoder } from '../image/browser-decoder';
 import { decodeImage } from '../image/decode';
 import { fullScale, toMaskInput, toModelInput } from '../image/model-input';
@@ -107,12 +107,12 @@ export const pixels = {
       new Uint8Array(await blob.slice(from, from + HASHED_BYTES).arrayBuffer());
     if (blob.size <= HASHED_BYTES)
       return toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', await part(0))));
-    const hash = new Sha256();
+    const hash = sha256.create();
     for (let done = 0; done < blob.size; done += HASHED_BYTES) {
       if (!(await goOn(done))) throw new AppError('cancelled', 'cancelled');
       hash.update(await part(done));
     }
-    return toHex(hash.finish());
+    return toHex(hash.digest());
   },
 };
 
