@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as ort from 'onnxruntime-node';
 import { AppError } from '../src/base/errors';
+import type { NetVectors } from '../src/methods/kit/trainer';
 import { nodeBackend } from '../src/runtime/node';
 import { Runtime } from '../src/runtime/runtime';
 import { FAR_RANGES, RANGES } from '../src/sample/ranges';
@@ -114,54 +115,48 @@ async function run(flags: Flags): Promise<void> {
   };
   const usual = await judgeOn('usual', RANGES);
   const other = await judgeOn('other', OTHER_RANGES);
-  const best = await train({
-    runtime,
-    plan,
-    config,
-    captions,
-    stems,
-    statistics,
-    path,
-    print: console.log,
-    async look(weights) {
-      const vectors = await texts.vectors(weights, false);
-      const [own, figures] = [await usual.figures(weights, vectors), await other.figures(weights, vectors)];
-      console.log(`held out: usual ranges ${inWords(own)}; other ranges ${inWords(figures)}`);
-      return figures;
-    },
-  });
+  const look = async (weights: NetVectors) => {
+    const vectors = await texts.vectors(weights, false);
+    const [own, figures] = [await usual.figures(weights, vectors), await other.figures(weights, vectors)];
+    console.log(`held out: usual ranges ${inWords(own)}; other ranges ${inWords(figures)}`);
+    return figures;
+  };
+  const print = console.log;
+  const best = await train({ runtime, plan, config, captions, stems, statistics, path, look, print });
 
   const vectors = await texts.vectors(best.vectors, true);
-  const tensors = namedTensors(layouts, best.vectors);
-  const file = encoderFile(foldStatistics(tensors, statistics), captions.tokenIds, vectors);
-  const records = Array.from({ length: COMPARED }, (_, i) => stems[stems.length - 1].read(i));
-  const trained = { layouts, config, vectors: best.vectors };
-  const error = await requireSame(runtime, file, trained, { records, statistics, captions });
-  console.log(
-    `the exported file gives what was trained, but for ${error.toExponential(1)} of the largest value`,
-  );
-  const far = await judgeOn('far', FAR_RANGES);
+  const tensors = foldStatistics(namedTensors(layouts, best.vectors), statistics);
+  const file = encoderFile(tensors, captions.tokenIds, vectors);
+  const records = Array.from({ length: COMPARED }, (_, i) => stems[0].read(i));
+  const trained = { layouts, config, vectors: best.vectors, statistics };
+  const error = await requireSame(runtime, file, trained, records, captions);
+  console.log(`the file gives what was trained, but for ${error.toExponential(1)} of the largest value`);
+  const judges = {
+    'usual ranges': usual,
+    'another instrument (chosen by)': other,
+    'far from training in everything': await judgeOn('far', FAR_RANGES),
+  };
   const figures: Record<string, Figures> = {};
-  for (const [name, judge] of [
-    ['usual ranges', usual],
-    ['another instrument (chosen by)', other],
-    ['far from training in everything', far],
-  ] as const) {
+  for (const [name, judge] of Object.entries(judges)) {
     figures[name] = await judge.figures(best.vectors, vectors);
     console.log(`${name}: ${inWords(figures[name])}`);
   }
   const parameters = Object.values(layouts).reduce((sum, own) => sum + own.parameters.size, 0);
-  ship(flags.out, file, {
+  shipEncoder(flags.out, file, modelCard({ plan, best, parameters, heldOut: HELD_OUT, figures }));
+  for (const own of stems) own.close();
+  await runtime.close();
+}
+
+function shipEncoder(folder: string, file: Uint8Array, card: string): void {
+  const name = 'MODEL-CARD-sem-encoder.md';
+  ship(folder, file, {
     id: 'sem-encoder',
     file: 'sem-encoder.safetensors',
     architecture: 'sem-encoder',
     licence: 'MIT',
-    source: 'Trained from scratch by `npm run train:clip` on procedural images: MODEL-CARD-sem-encoder.md.',
+    source: `Trained from scratch by \`npm run train:clip\` on procedural images alone: ${name}.`,
   });
-  const card = modelCard({ plan, best, parameters, heldOut: HELD_OUT, figures });
-  writeFileSync(join(flags.out, 'MODEL-CARD-sem-encoder.md'), card);
-  for (const own of stems) own.close();
-  await runtime.close();
+  writeFileSync(join(folder, name), card);
 }
 
 function stemsOf({ side, images }: Phase, seed: number, cache: string, maker: StemMaker): Promise<StemFile> {

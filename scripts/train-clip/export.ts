@@ -67,25 +67,26 @@ export const encoderFile = (
 /** Largest difference, relative to the largest value, that half precision may make. */
 const TOLERANCE = 1e-2;
 
+/** The weights that a file was made of. */
+export interface Trained {
+  readonly layouts: NetLayouts;
+  readonly config: ClipConfig;
+  readonly vectors: NetVectors;
+  readonly statistics: ChannelStatistics;
+}
+
 /**
- * Reads an exported encoder as the app does, and compares what it makes of some images and captions with the weights
- * it came from.
- * @param stems unstandardised; standardised for the trained weights
- * @throws internal when they differ
+ * Reads an exported encoder as the app does, and compares what it makes of some stems, as they are, and of a caption
+ * of each group with what the trained weights make of them.
+ * @returns the largest difference, relative to the largest value
+ * @throws internal when it is too large
  */
 export async function requireSame(
   runtime: Runtime,
   file: Uint8Array,
-  trained: { readonly layouts: NetLayouts; readonly config: ClipConfig; readonly vectors: NetVectors },
-  {
-    records,
-    statistics,
-    captions,
-  }: {
-    readonly records: readonly StemRecord[];
-    readonly statistics: ChannelStatistics;
-    readonly captions: Captions;
-  },
+  { layouts, config, vectors, statistics }: Trained,
+  records: readonly StemRecord[],
+  captions: Captions,
 ): Promise<number> {
   const safetensors = await Safetensors.open(bytesAsSource(file));
   const shapes = new Map([...safetensors.tensors].map(([name, { shape }]) => [name, shape]));
@@ -96,16 +97,16 @@ export async function requireSame(
   const grid = Math.sqrt(records[0].coverage.length);
   const shape = [records.length, STEM_CHANNELS, grid, grid];
   const feeds = captions.feeds(captions.groups.map(([first]) => first));
-  const outputs = async (layersIn: (graph: GraphBuilder) => NetLayers, config: ClipConfig, own: Feeds) => {
+  const outputs = async (layersIn: (graph: GraphBuilder) => NetLayers, own: ClipConfig, fed: Feeds) => {
     const graph = new GraphBuilder();
     const layers = layersIn(graph);
-    const seen = textCosines(layers, config, graph.input('stem', shape), graph.constant(texts));
-    const tower = new TextTower(layers, config);
+    const seen = textCosines(layers, own, graph.input('stem', shape), graph.constant(texts));
+    const tower = new TextTower(layers, own);
     const rows = tower.lookUp(graph.input('tokens', feeds.tokens.shape, 'int32'));
     graph.output('image', seen.image);
     graph.output('patches', seen.patches);
     graph.output('captions', tower.encode(rows, graph.input('ends', feeds.ends.shape, 'int32')));
-    return (await (await runtime.compile(graph.build())).run({ ...feeds, ...own })).values;
+    return (await (await runtime.compile(graph.build())).run({ ...feeds, ...fed })).values;
   };
   const raw = new Float32Array(sizeOf(shape));
   const standard = new Float32Array(raw.length);
@@ -118,7 +119,6 @@ export async function requireSame(
     { ...recognised.shape, activation: 'gelu' },
     { stem: floatTensor(shape, raw) },
   );
-  const { layouts, config, vectors } = trained;
   const expected = await outputs((graph) => fedLayers(graph, layouts, config), config, {
     ...vectorFeeds(vectors),
     stem: floatTensor(shape, standard),

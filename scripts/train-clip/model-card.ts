@@ -20,7 +20,7 @@ const thousands = (count: number): string => count.toLocaleString('en');
 export function modelCard({ plan, best, parameters, heldOut, figures }: CardFacts): string {
   const phases = plan.phases.map(
     ({ side, images, batch, steps, rate }) =>
-      `${thousands(steps)} steps of ${batch} out of ${thousands(images)} images of ${side} px at a rate of ${rate}`,
+      `- ${thousands(steps)} steps of ${batch} out of ${thousands(images)} images of ${side} px at a rate of ${rate}`,
   );
   const header = [
     'procedural images',
@@ -56,12 +56,16 @@ from the usual ranges and half from wider ones, a tenth with a data bar. No pict
 the sets that the benchmark reads, was trained on or chosen by.
 
 ## Recipe
-\`npm run train:clip\`, seed ${plan.seed}: ${phases.join(', then ')}. AdamW (betas 0.9 and 0.98, weight decay 0.05 on
-matrices), gradients clipped at 1, warm-up and half a cosine. Losses: image and captions of its class, against all
-captions of other classes; patches of every level, on the plain and the V-V path, against the class texts by the mask;
-both for good and bad in general too. Weights are a running mean (decay ${plan.decay}); ${percent(plan.dropout)} of the stem's
-channels are silent in an image, and noise of ${plan.noise} is added to the others. Kept is step ${thousands(best.step)} of the phase at
-${side} px, the best on held-out procedural images seen by an instrument outside the training ranges.
+\`npm run train:clip\`, seed ${plan.seed}:
+
+${phases.join('\n')}
+
+AdamW (betas 0.9 and 0.98, weight decay 0.05 on matrices), gradients clipped at 1, warm-up and half a cosine. Losses:
+image and captions of its class, against all captions of other classes; patches of every level, on the plain and the
+V-V path, against the class texts by the mask; both for good and bad in general too. Weights are a running mean (decay
+${plan.decay}); ${percent(plan.dropout)} of the stem's channels are silent in an image, and noise of ${plan.noise} is added. Kept is step
+${thousands(best.step)} of the phase at ${side} px, the best on held-out procedural images seen by an instrument outside the training
+ranges.
 
 ## Figures
 Text alone, no support, ${heldOut} held-out images of 240 px each. Image score: the class token's cosine with the mean of the
