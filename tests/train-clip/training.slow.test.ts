@@ -61,7 +61,7 @@ afterAll(async () => {
   await runtime.close();
 });
 
-/** @param looks those of earlier runs, and those after which the training is ended from outside */
+/** @param options looks in earlier runs, and the look that ends the training from outside */
 async function trained(
   name: string,
   { before = 0, until = Infinity } = {},
@@ -161,7 +161,7 @@ describe('a training', () => {
     const rest = await trained('parts', { before: 1 });
     expect(rest.lines[0]).toBe('160 px: goes on at step 11');
     expect((await left('parts')).equals(await left('whole'))).toBe(true);
-  });
+  }, 300_000);
 
   it('refuses the unfinished work of another plan', async () => {
     const path = join(folder, 'whole');
