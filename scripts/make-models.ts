@@ -2,38 +2,28 @@
  * Makes what public/models ships out of the published files: `npm run make:models -- --from DIR`, DIR holding
  * efficientnet-lite0.safetensors and clip-bpe-vocab.txt.gz (default ../shared/models).
  */
-import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import type { TensorData } from '../src/base/tensor';
 import { TAP_ROLES, expectedTensors } from '../src/nn/backbones/backbone';
 import { efficientNetLite0 } from '../src/nn/backbones/efficientnet';
 import { bytesAsSource } from '../src/weights/byte-source';
-import type { ManifestEntry } from '../src/weights/manifest';
 import { Safetensors, encodeSafetensors } from '../src/weights/safetensors';
+import { ship } from './models-manifest';
 
 const { values: flags } = parseArgs({ options: { from: { type: 'string', default: '../shared/models' } } });
-const out = 'public/models';
-mkdirSync(out, { recursive: true });
+const OUT = 'public/models';
 
-function ship(bytes: Uint8Array, about: Omit<ManifestEntry, 'sha256' | 'bytes'>): ManifestEntry {
-  const { id, file, architecture, licence, source } = about;
-  writeFileSync(join(out, file), bytes);
-  console.log(`${resolve(out, file)}: ${bytes.byteLength} bytes`);
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  return { id, file, architecture, sha256, bytes: bytes.byteLength, licence, source };
-}
-
-async function backbone(): Promise<ManifestEntry> {
+async function backbone(): Promise<void> {
   const name = 'efficientnet-lite0.safetensors';
   const file = await Safetensors.open(bytesAsSource(readFileSync(join(flags.from, name))));
   const layers = TAP_ROLES.map((role) => efficientNetLite0.levels[role]);
   const tensors: Record<string, TensorData> = {};
   for (const key of expectedTensors(efficientNetLite0, layers).keys()) tensors[key] = await file.read(key);
   const bytes = encodeSafetensors(tensors, { half: true, metadata: { architecture: 'efficientnet-lite0' } });
-  return ship(bytes, {
+  ship(OUT, bytes, {
     id: 'efficientnet-lite0',
     file: name,
     architecture: 'efficientnet-lite0',
@@ -45,10 +35,10 @@ async function backbone(): Promise<ManifestEntry> {
 }
 
 /** Lines 1 to 48,894 of the published 262,145: line 0 is a header, and the tokenizer knows no merge behind them. */
-function merges(): ManifestEntry {
+function merges(): void {
   const published = gunzipSync(readFileSync(join(flags.from, 'clip-bpe-vocab.txt.gz'))).toString('utf8');
   const lines = published.split('\n').slice(1, 48_895);
-  return ship(new TextEncoder().encode(`${lines.join('\n')}\n`), {
+  ship(OUT, new TextEncoder().encode(`${lines.join('\n')}\n`), {
     id: 'clip-merges',
     file: 'clip-merges.txt',
     architecture: 'clip-bpe',
@@ -59,5 +49,5 @@ function merges(): ManifestEntry {
   });
 }
 
-const entries = [await backbone(), merges()];
-writeFileSync(join(out, 'manifest.json'), `${JSON.stringify(entries, null, 2)}\n`);
+await backbone();
+merges();

@@ -188,17 +188,18 @@ function decode(name: string, { dtype, shape }: StoredTensor, buffer: ArrayBuffe
 
 /**
  * Writes tensors as a `.safetensors` file; names in the order given, data aligned to 8 bytes.
- * @param half store float32 tensors as F16
+ * @param half store float32 tensors as F16: all, or those of some names
  */
 export function encodeSafetensors(
   tensors: Readonly<Record<string, TensorData>>,
-  options: { half?: boolean; metadata?: Readonly<Record<string, string>> } = {},
+  options: { half?: boolean | ((name: string) => boolean); metadata?: Readonly<Record<string, string>> } = {},
 ): Uint8Array {
+  const { half = false } = options;
   const header: Record<string, unknown> = options.metadata ? { __metadata__: options.metadata } : {};
   const parts: Uint8Array[] = [];
   let offset = 0;
   for (const [name, tensor] of Object.entries(tensors)) {
-    const { dtype, bytes } = encodeTensor(name, tensor, options.half ?? false);
+    const { dtype, bytes } = encodeTensor(name, tensor, typeof half === 'boolean' ? half : half(name));
     header[name] = { dtype, shape: tensor.shape, data_offsets: [offset, offset + bytes.byteLength] };
     parts.push(bytes);
     offset += bytes.byteLength;

@@ -89,7 +89,7 @@ describe('the models that ship with the app', () => {
   );
 
   it('are all in the manifest, each once', () => {
-    const files = readdirSync(MODELS).filter((file) => !/^(LICENSE-|manifest\.json$)/.test(file));
+    const files = readdirSync(MODELS).filter((file) => !/^(LICENSE-|MODEL-CARD-|manifest\.json$)/.test(file));
     expect(manifest.map(({ file }) => file).sort()).toEqual(files.sort());
     expect(new Set(manifest.map(({ id }) => id)).size).toBe(manifest.length);
   });

@@ -1,5 +1,5 @@
 import { assert } from '../../base/errors';
-import type { Shape } from '../../base/tensor';
+import type { DType, Shape } from '../../base/tensor';
 import { gradients } from '../../graph/autodiff';
 import { GraphBuilder } from '../../graph/builder';
 import type { Graph } from '../../graph/builder';
@@ -25,7 +25,7 @@ export interface StepGraph {
   readonly evaluating: boolean;
   readonly net: (name: string) => Net;
   /** Fed at every run. */
-  readonly input: (name: string, shape: Shape) => Value;
+  readonly input: (name: string, shape: Shape, dtype?: DType) => Value;
 }
 
 export interface StepResult {
@@ -58,7 +58,7 @@ export function declareNets(steps: readonly StepSpec[]): NetLayouts {
       graph,
       evaluating: false,
       net: (name) => (nets[name] ??= new DeclaringNet(graph)),
-      input: (_, shape) => graph.placeholder('float32', shape),
+      input: (_, shape, dtype = 'float32') => graph.placeholder(dtype, shape),
     });
   return nets;
 }
@@ -110,7 +110,7 @@ export function emitStep(spec: StepSpec, layouts: NetLayouts, mode: StepMode): E
     graph,
     evaluating: mode === 'evaluate',
     net,
-    input: (name, shape) => graph.input(name, shape),
+    input: (name, shape, dtype) => graph.input(name, shape, dtype),
   });
   const scalars = { loss: result.loss, ...result.terms };
   graph.output(

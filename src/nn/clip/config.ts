@@ -43,7 +43,7 @@ const WIDER_HEADS: Readonly<Record<number, number>> = { 1280: 80, 1408: 88, 1664
 
 /** The SEM encoder's stem: EfficientNet-Lite0's features on a grid of this stride, stacked to these channels. */
 export const STEM_STRIDE = 16;
-const STEM_CHANNELS = 320;
+export const STEM_CHANNELS = 320;
 
 /** Shape of the patch convolution's weight: [width,channels,side,side]. */
 export const patchShape = ({ input, patch, vision }: ClipShape): Shape =>
