@@ -51,7 +51,11 @@ export class Notices {
     this.list = this.list.filter((other) => other !== notice);
   }
 
-  #add(tone: Notice['tone'], text: string, { hint = '', details = [], choices = [] }: Partial<Notice>): void {
+  #add(
+    tone: Notice['tone'],
+    text: string,
+    { hint = '', details = [], choices = [] }: Partial<Notice>,
+  ): Notice {
     // The same thing said twice is one notice.
     const others = this.list.filter((notice) => notice.text !== text);
     const notice: Notice = { id: count++, tone, text, hint, details, choices };
