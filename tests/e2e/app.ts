@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type axeCore from 'axe-core';
 import { chromium } from 'playwright-core';
 import type { BrowserContext, Page } from 'playwright-core';
 import { inject } from 'vitest';
@@ -71,7 +72,7 @@ export class App {
     // Run by the debugger: the page's own policy lets no script in.
     await this.page.evaluate(readFileSync('node_modules/axe-core/axe.min.js', 'utf8'));
     return this.page.evaluate(async () => {
-      const { axe } = window as unknown as { axe: typeof import('axe-core') };
+      const { axe } = window as unknown as { axe: typeof axeCore };
       const { violations } = await axe.run({
         runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'],
         // Rows of the library are named in a phrase, "11.png, to inspect", where they show a table's short words.
