@@ -2,7 +2,7 @@ import type { DBSchema } from 'idb';
 import type { BackboneId, FitId, ImageId } from '../base/ids';
 import type { TensorData } from '../base/tensor';
 import type { ImageMetadata } from '../image/vendor-metadata';
-import type { Activation, BackboneDescription, FitSpec, FitSummary } from '../protocol/engine-api';
+import type { BackboneDescription, FitSpec, FitSummary } from '../protocol/engine-api';
 
 /** An image file, once, whatever sets it is in. */
 export interface ImageRecord {
@@ -63,8 +63,6 @@ export interface BackboneRecord {
   readonly description: BackboneDescription;
   readonly fileName: string;
   readonly blob: Blob;
-  /** Of a CLIP whose file doesn't tell: what the user answered. */
-  readonly activation?: Activation;
 }
 
 export interface Schema extends DBSchema {

@@ -52,14 +52,6 @@ it('a database of the first version keeps its weights and gains the embeddings',
   await new EmbeddingStore(opened()).put('ab.gelu', image('one'), Float32Array.of(1));
 });
 
-it('weights come back as they were, with the answer that is kept beside them', async () => {
-  const store = new BackboneStore(await opened());
-  await store.put({ ...CLIP, activation: 'quickGelu' });
-  const [{ activation, description }] = await store.all();
-  expect([activation, description]).toEqual(['quickGelu', CLIP.description]);
-  expect(await (await store.blob(CLIP.description.id))!.text()).toBe('weights');
-});
-
 it('embeddings go with their weights, whatever the activation, and no others', async () => {
   const store = new BackboneStore(await opened());
   const embeddings = new EmbeddingStore(Promise.resolve(database!));

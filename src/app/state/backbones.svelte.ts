@@ -1,7 +1,9 @@
+import { SvelteMap } from 'svelte/reactivity';
 import type { BackboneId } from '../../base/ids';
 import type { Activation, BackboneDescription } from '../../protocol/engine-api';
 import type { BackboneStore } from '../../store/backbone-store';
 import type { BackboneRecord } from '../../store/schema';
+import type { SettingsStore } from '../../store/settings-store';
 import type { EngineClient } from '../engine-client';
 import type { Jobs } from './jobs.svelte';
 import type { Notice, Notices } from './notices.svelte';
@@ -35,16 +37,21 @@ const MEGA = 1e6;
 export class Backbones {
   #builtIn = $state.raw<readonly BackboneDescription[]>([]);
   #dropped = $state.raw<readonly BackboneRecord[]>([]);
+  /** What the user answered, kept apart from the weights: to store those again is to write a gigabyte. */
+  readonly #activations = new SvelteMap<BackboneId, Activation>();
   /** Notices that wait for an answer, which may be given elsewhere. */
   readonly #questions = new Map<BackboneId, Notice>();
 
   all = $derived([...this.#builtIn, ...this.#dropped.map(({ description }) => description)]);
   /** Those whose layers detectors can stand on. */
   forDetectors = $derived(this.all.filter(({ clip }) => !clip));
-  encoders: readonly Encoder[] = $derived(this.#dropped.flatMap((record) => encoderOf(record) ?? []));
+  encoders: readonly Encoder[] = $derived(
+    this.#dropped.flatMap((record) => encoderOf(record, this.#activations.get(record.description.id)) ?? []),
+  );
 
   constructor(
     private readonly store: BackboneStore,
+    private readonly settings: SettingsStore,
     private readonly client: Pick<EngineClient, 'engine' | 'hash'>,
     private readonly jobs: Jobs,
     private readonly notices: Notices,
@@ -52,7 +59,9 @@ export class Backbones {
 
   async load(): Promise<void> {
     this.#builtIn = [await this.client.engine((engine) => engine.describeBackbone(BUILT_IN))];
-    this.#dropped = await this.store.all();
+    const dropped = await this.store.all();
+    for (const { description } of dropped) if (description.clip) await this.#recall(description.id);
+    this.#dropped = dropped;
   }
 
   /**
@@ -77,7 +86,8 @@ export class Backbones {
     this.#dropped = [...this.#dropped, { ...record, blob: (await this.store.blob(id)) ?? file }];
     const is = `${file.name} is ${found.title}`;
     if (!found.clip) this.notices.say(`${is}; it can be chosen as a backbone.`);
-    else if (found.clip.activation !== 'ask')
+    // One that was here before has been asked about.
+    else if (found.clip.activation !== 'ask' || (await this.#recall(id)))
       this.notices.say(`${is}; questions can be put to it under Ask.`);
     else
       this.#questions.set(
@@ -91,14 +101,17 @@ export class Backbones {
     return description;
   }
 
-  /** Keeps the user's answer with the weights. */
+  /** Keeps the user's answer for these weights. */
   async setActivation(id: BackboneId, activation: Activation): Promise<void> {
-    const record = this.#dropped.find(({ description }) => description.id === id);
-    if (!record) return;
-    const answered = { ...record, activation };
-    await this.store.put(answered);
+    await this.settings.put(settingOf(id), activation);
+    this.#activations.set(id, activation);
     this.#closeQuestion(id);
-    this.#dropped = this.#dropped.map((other) => (other === record ? answered : other));
+  }
+
+  async #recall(id: BackboneId): Promise<boolean> {
+    const known = await this.settings.get<Activation>(settingOf(id));
+    if (known) this.#activations.set(id, known);
+    return !!known;
   }
 
   /** Deletes dropped weights; `undo` of the notice puts them back. */
@@ -150,10 +163,15 @@ export class Backbones {
   }
 }
 
-function encoderOf({ description, fileName, blob, activation }: BackboneRecord): Encoder | undefined {
+const settingOf = (id: BackboneId): string => `activation.${id}`;
+
+function encoderOf(
+  { description, fileName, blob }: BackboneRecord,
+  answer: Activation | undefined,
+): Encoder | undefined {
   const { clip } = description;
   if (!clip) return undefined;
   const settled = clip.activation !== 'ask';
-  const own = clip.activation === 'ask' ? activation : clip.activation;
-  return { description, fileName, bytes: blob.size, settled, activation: own };
+  const activation = clip.activation === 'ask' ? answer : clip.activation;
+  return { description, fileName, bytes: blob.size, settled, activation };
 }

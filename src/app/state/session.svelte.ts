@@ -55,7 +55,13 @@ export class Session {
     this.settings = new SettingsStore(database);
     this.library = new Library(new LibraryStore(database), this.client, this.notices);
     const fitStore = new FitStore(database);
-    this.backbones = new Backbones(new BackboneStore(database), this.client, this.jobs, this.notices);
+    this.backbones = new Backbones(
+      new BackboneStore(database),
+      this.settings,
+      this.client,
+      this.jobs,
+      this.notices,
+    );
     this.asking = new Asking(this.backbones, this.client, this.jobs);
     this.fits = new Fits(fitStore, this.client, this.jobs, this.notices);
     this.inspections = new Inspections(fitStore, this.client, this.jobs, this.notices);

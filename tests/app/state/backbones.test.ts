@@ -7,6 +7,7 @@ import { Notices } from '../../../src/app/state/notices.svelte';
 import type { BackboneDescription } from '../../../src/protocol/engine-api';
 import type { BackboneStore } from '../../../src/store/backbone-store';
 import type { BackboneRecord } from '../../../src/store/schema';
+import type { SettingsStore } from '../../../src/store/settings-store';
 
 type Found = Omit<BackboneDescription, 'id'>;
 const sides = { multipleOf: 8, least: 8, usual: 32 };
@@ -15,6 +16,7 @@ const CLIP: Found = { title: 'CLIP ViT-B/32', architecture: 'clip', sides, clip:
 const SEM: Found = { title: 'SEM encoder', architecture: 'clip', sides, clip: { activation: 'gelu' } };
 
 class World {
+  readonly settings = new Map<string, unknown>();
   readonly records = new Map<BackboneId, BackboneRecord>();
   readonly notices = new Notices();
   readonly backbones: Backbones;
@@ -29,6 +31,10 @@ class World {
     };
     this.backbones = new Backbones(
       store as BackboneStore,
+      {
+        get: async (name: string) => this.settings.get(name),
+        put: async (name: string, value: unknown) => this.settings.set(name, value),
+      } as SettingsStore,
       {
         engine: (async (call: (engine: unknown) => Promise<unknown>) =>
           call({
@@ -84,18 +90,18 @@ describe('a dropped weights file', () => {
     ]);
     expect(question.hint).toMatch(/^The file doesn’t say which\. OpenAI’s weights .* QuickGELU/);
     question.choices.find(({ title }) => title === 'QuickGELU')!.choose();
-    await vi.waitFor(() => expect(world.records.get(id)?.activation).toBe('quickGelu'));
-    expect(world.backbones.encoders[0].activation).toBe('quickGelu');
+    await vi.waitFor(() => expect(world.backbones.encoders[0].activation).toBe('quickGelu'));
 
     const later = new World(() => CLIP);
     later.records.set(id, world.records.get(id)!);
+    later.settings.set('activation.abc', world.settings.get('activation.abc'));
     await later.backbones.load();
     expect(later.backbones.encoders[0].activation).toBe('quickGelu');
     await later.backbones.setActivation(id, 'gelu');
-    expect([later.backbones.encoders[0].activation, later.records.get(id)?.activation]).toEqual([
-      'gelu',
-      'gelu',
-    ]);
+    await later.backbones.remove(id);
+    await later.backbones.add(file);
+    expect(later.last.text).toBe('some.safetensors is CLIP ViT-B/32; questions can be put to it under Ask.');
+    expect(later.backbones.encoders[0].activation).toBe('gelu');
   });
 
   it('of a CLIP that tells its activation asks nothing', async () => {
