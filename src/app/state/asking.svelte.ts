@@ -91,22 +91,20 @@ export class Asking {
       question.text.length > LONGEST_TITLE ? `${question.text.slice(0, LONGEST_TITLE)}…` : question.text;
     await this.jobs.run(`Asking “${shown}”`, async (job) => {
       this.running = job;
+      const tick = (phase: string) => {
+        const done = this.cosines.size + this.failures.size;
+        const elapsedMs = performance.now() - start;
+        const remainingMs = done ? (elapsedMs / done) * (entries.length - done) : undefined;
+        job.progress = { phase, done, total: entries.length, unit: 'images', elapsedMs, remainingMs };
+      };
+      tick('opening the encoder');
       const take = (results: readonly AskResult[]) => {
         if (this.question !== question) return;
         for (const result of results)
           if ('error' in result)
             this.failures.set(result.imageId, `${result.error.message}. ${result.error.hint}`.trim());
           else this.cosines.set(result.imageId, result.cosine);
-        const done = this.cosines.size + this.failures.size;
-        const elapsedMs = performance.now() - start;
-        job.progress = {
-          phase: 'reading images',
-          done,
-          total: entries.length,
-          unit: 'images',
-          elapsedMs,
-          remainingMs: (elapsedMs / done) * (entries.length - done),
-        };
+        tick('reading images');
       };
       const images = entries.map((entry) => ({
         id: entry.imageId,
