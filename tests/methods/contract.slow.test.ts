@@ -56,7 +56,7 @@ describe.each(Object.keys(Engine.methods))('%s', (method) => {
   let summary: FitSummary;
   beforeAll(async () => {
     summary = await engine.fit(spec, good, ({ loss }) => loss !== undefined && losses.push(loss));
-  }, 240_000);
+  }, 600_000);
 
   const add = (name: string, plane: Float32Array): ImageSource => engine.add(name, plane);
   const one = async (image: ImageSource): Promise<Found> => (await engine.inspect(spec, [image]))[0];
