@@ -1,5 +1,6 @@
 import { AppError, toAppError } from '../base/errors';
 import type { BackboneId, FitId, JobId } from '../base/ids';
+import { kept } from '../base/kept';
 import type { Detector, FitSize, MethodState, StepCost } from '../methods/contract';
 import { splitGood } from '../methods/kit/held-out';
 import { completeOptions } from '../methods/options';
@@ -83,13 +84,7 @@ export class Engine {
   }
 
   backbone(id: BackboneId): Promise<LoadedBackbone> {
-    let loaded = this.#backbones.get(id);
-    if (!loaded) {
-      loaded = this.collaborators.openWeights(id).then(loadBackbone);
-      this.#backbones.set(id, loaded);
-      loaded.catch(() => this.#backbones.delete(id));
-    }
-    return loaded;
+    return kept(this.#backbones, id, () => this.collaborators.openWeights(id).then(loadBackbone));
   }
 
   /** @throws fit/memory when the device is known not to have it, fit/option */
@@ -330,18 +325,12 @@ export class Engine {
     batch: number,
   ): Promise<Scorer> {
     if (this.#scorers?.runtime !== runtime) this.#scorers = { runtime, byKey: new Map() };
-    const { byKey } = this.#scorers;
-    const key = `${spec.fitId}|${batch}`;
-    let scorer = byKey.get(key);
-    if (!scorer) {
+    return kept(this.#scorers.byKey, `${spec.fitId}|${batch}`, () => {
       const detector = Engine.method(spec.method);
       const options = completeOptions(detector.options, spec.options);
       const size = { side: spec.side, batch, heldOut: false, priority: 'inspect' } as const;
-      scorer = Scorer.open(runtime, backbone, detector, state, options, size);
-      byKey.set(key, scorer);
-      scorer.catch(() => byKey.delete(key));
-    }
-    return scorer;
+      return Scorer.open(runtime, backbone, detector, state, options, size);
+    });
   }
 
   #load(image: InspectRequest['images'][number], { side, white }: FitSpec): Promise<Float32Array> {
@@ -349,19 +338,14 @@ export class Engine {
   }
 
   #state(fitId: FitId): Promise<MethodState> {
-    let state = this.#states.get(fitId);
-    if (!state) {
-      state = this.collaborators.states.get(fitId).then((found) => {
-        if (!found)
-          throw new AppError('store/missing', 'this fit is no longer in the store', {
-            hint: 'Fit again on the same good images.',
-          });
-        return found;
-      });
-      this.#states.set(fitId, state);
-      state.catch(() => this.#states.delete(fitId));
-    }
-    return state;
+    return kept(this.#states, fitId, async () => {
+      const found = await this.collaborators.states.get(fitId);
+      if (!found)
+        throw new AppError('store/missing', 'this fit is no longer in the store', {
+          hint: 'Fit again on the same good images.',
+        });
+      return found;
+    });
   }
 
   /** Runs work on the runtime; when the device is lost under it, once more on a new one. */

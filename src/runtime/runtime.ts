@@ -1,4 +1,5 @@
 import { AppError, assert } from '../base/errors';
+import { kept } from '../base/kept';
 import { BYTES_PER_ELEMENT, bytesOf, formatShape, sameShape, sizeOf } from '../base/tensor';
 import type { DType, Shape, TensorData, TypedArray } from '../base/tensor';
 import type { Graph } from '../graph/builder';
@@ -53,15 +54,10 @@ export class Runtime {
    */
   async compile(graph: Graph, options: CompileOptions = {}): Promise<Program> {
     const resident = [...(options.resident ?? [])].sort();
-    const key = `${hashGraph(graph)}|${resident.join()}`;
-    let program = this.#programs.get(key);
-    if (!program) {
-      program = this.#create(graph, resident, options.priority ?? 'fit');
-      this.#programs.set(key, program);
-      // A graph that failed may be tried again, on a fresh device say.
-      program.catch(() => this.#programs.delete(key));
-    }
-    return program;
+    // A graph that failed may be tried again, on a fresh device say.
+    return kept(this.#programs, `${hashGraph(graph)}|${resident.join()}`, () =>
+      this.#create(graph, resident, options.priority ?? 'fit'),
+    );
   }
 
   async #create(graph: Graph, resident: readonly string[], priority: Priority): Promise<Program> {
