@@ -35,6 +35,7 @@ type Programs = WeakMap<Runtime, Promise<Program>>;
 export class ClipEncoder {
   readonly config: ClipConfig;
   readonly #towers = new Map<'vision' | 'text', Promise<FrozenWeights>>();
+  readonly #tables = new Map<'ids', Promise<Int32Array | undefined>>();
   readonly #images: Programs = new WeakMap();
   readonly #texts: Programs = new WeakMap();
 
@@ -141,10 +142,12 @@ export class ClipEncoder {
   }
 
   /** CLIP's id of each row of the token table, where it has but a part of them. */
-  async #tokenIds(): Promise<Int32Array | undefined> {
-    const name = `${this.clip.prefix}token_ids`;
-    if (!this.file.tensors.has(name)) return undefined;
-    const { data }: TensorData = await this.file.read(name);
-    return data as Int32Array;
+  #tokenIds(): Promise<Int32Array | undefined> {
+    return kept(this.#tables, 'ids', async () => {
+      const name = `${this.clip.prefix}token_ids`;
+      if (!this.file.tensors.has(name)) return undefined;
+      const { data }: TensorData = await this.file.read(name);
+      return data as Int32Array;
+    });
   }
 }
