@@ -1,7 +1,7 @@
 import { proxy, releaseProxy, transfer, wrap } from 'comlink';
 import type { Remote } from 'comlink';
 import { AppError } from '../base/errors';
-import type { JobId } from '../base/ids';
+import type { ImageId, JobId } from '../base/ids';
 import { aliveLock } from '../protocol/engine-api';
 import type {
   AskRequest,
@@ -26,6 +26,16 @@ const MOST_REVIVALS = 3;
 const MOST_PIXEL_WORKERS = 3;
 
 type ProviderWish = 'auto' | 'webgpu' | 'wasm';
+
+/** A job that reports image by image. */
+interface ImageJob {
+  readonly jobId: JobId;
+  readonly images: readonly { readonly id: ImageId }[];
+}
+
+interface OfImage {
+  readonly imageId: ImageId;
+}
 
 /** The workers of one generation: they live and die together. */
 interface Crew {
@@ -110,39 +120,37 @@ export class EngineClient {
   }
 
   /** @throws cancelled after `signal`, store/missing */
-  async inspect(
+  inspect(
     request: InspectRequest,
     report: (result: Inspection | InspectionFailure) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const done = new Set<string>();
-    await this.#job(request.jobId, signal, (crew, alive) => {
-      const images = request.images.filter(({ id }) => !done.has(id));
-      const onResult = (result: Inspection | InspectionFailure) => {
-        alive();
-        done.add(result.imageId);
-        report(result);
-      };
-      return crew.engine.inspect({ ...request, images }, proxy(onResult));
-    });
+    return this.#perImage(request, signal, (crew, rest, took) =>
+      crew.engine.inspect(
+        rest,
+        proxy((result) => {
+          took([result]);
+          report(result);
+        }),
+      ),
+    );
   }
 
   /** @throws cancelled after `signal`, text/prompt, model/… */
-  async ask(
+  ask(
     request: AskRequest,
     report: (results: readonly AskResult[]) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const done = new Set<string>();
-    await this.#job(request.jobId, signal, (crew, alive) => {
-      const images = request.images.filter(({ id }) => !done.has(id));
-      const onResults = (results: readonly AskResult[]) => {
-        alive();
-        for (const { imageId } of results) done.add(imageId);
-        report(results);
-      };
-      return crew.engine.ask({ ...request, images }, proxy(onResults));
-    });
+    return this.#perImage(request, signal, (crew, rest, took) =>
+      crew.engine.ask(
+        rest,
+        proxy((results) => {
+          took(results);
+          report(results);
+        }),
+      ),
+    );
   }
 
   /** Ends the workers for good. */
@@ -172,6 +180,22 @@ export class EngineClient {
         clearTimeout(timer);
         signal.removeEventListener('abort', cancel);
       }
+    });
+  }
+
+  /** A job over images: after a worker's death it goes on with those that gave no result yet. */
+  #perImage<R extends ImageJob>(
+    request: R,
+    signal: AbortSignal,
+    call: (crew: Crew, rest: R, took: (results: readonly OfImage[]) => void) => Promise<Outcome<void>>,
+  ): Promise<void> {
+    const done = new Set<ImageId>();
+    return this.#job(request.jobId, signal, (crew, alive) => {
+      const rest = { ...request, images: request.images.filter(({ id }) => !done.has(id)) };
+      return call(crew, rest, (results) => {
+        alive();
+        for (const { imageId } of results) done.add(imageId);
+      });
     });
   }
 
