@@ -2,6 +2,7 @@ import { assert } from '../../src/base/errors';
 import { halvesToFloats } from '../../src/base/float16';
 import { floatTensor, floats, intTensor, sizeOf } from '../../src/base/tensor';
 import type { TensorData } from '../../src/base/tensor';
+import { shapesOf } from '../../src/engine/backbones';
 import { GraphBuilder } from '../../src/graph/builder';
 import type { NetVectors } from '../../src/methods/kit/trainer';
 import type { NetLayouts } from '../../src/methods/kit/training-graph';
@@ -89,8 +90,7 @@ export async function requireSame(
   captions: Captions,
 ): Promise<number> {
   const safetensors = await Safetensors.open(bytesAsSource(file));
-  const shapes = new Map([...safetensors.tensors].map(([name, { shape }]) => [name, shape]));
-  const recognised = recogniseClip(shapes);
+  const recognised = recogniseClip(shapesOf(safetensors));
   assert(recognised, 'the exported file is no CLIP');
   const weights = new FrozenWeights(await readClip(recognised, (name) => safetensors.read(name)));
   const texts = await safetensors.read('text_vectors');

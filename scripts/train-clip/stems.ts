@@ -11,19 +11,19 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { floatsToHalves, halvesToFloats } from '../../src/base/float16';
+import { kept } from '../../src/base/kept';
 import { bytesOf, floatTensor, floats } from '../../src/base/tensor';
 import type { Shape } from '../../src/base/tensor';
 import { GraphBuilder } from '../../src/graph/builder';
-import { efficientNetLite0 } from '../../src/nn/backbones/efficientnet';
+import { loadBackbone } from '../../src/engine/backbones';
+import type { LoadedBackbone } from '../../src/engine/backbones';
 import { STEM_CHANNELS, STEM_STRIDE } from '../../src/nn/clip/config';
 import { semStem } from '../../src/nn/clip/sem-encoder';
-import { FrozenWeights } from '../../src/nn/frozen-weights';
 import { FrozenLayers } from '../../src/nn/layers';
 import type { Program } from '../../src/runtime/program';
 import type { Runtime } from '../../src/runtime/runtime';
 import type { GeneratedImage } from '../../src/sample/generate';
 import { bytesAsSource } from '../../src/weights/byte-source';
-import { Safetensors } from '../../src/weights/safetensors';
 import { PATTERN, pictureOf } from './pictures';
 import type { PictureSet } from './pictures';
 
@@ -45,13 +45,11 @@ export class StemMaker {
 
   private constructor(
     private readonly runtime: Runtime,
-    private readonly lite0: FrozenWeights,
+    private readonly lite0: LoadedBackbone,
   ) {}
 
   static async open(runtime: Runtime): Promise<StemMaker> {
-    const file = await Safetensors.open(bytesAsSource(readFileSync(LITE0)));
-    const tensors = [...file.tensors.keys()].map(async (key) => [key, await file.read(key)] as const);
-    return new StemMaker(runtime, new FrozenWeights(new Map(await Promise.all(tensors))));
+    return new StemMaker(runtime, await loadBackbone(bytesAsSource(readFileSync(LITE0))));
   }
 
   /** @param images of one side */
@@ -72,14 +70,13 @@ export class StemMaker {
   }
 
   #program(shape: Shape): Promise<Program> {
-    let program = this.#programs.get(shape.join());
-    if (!program) {
+    return kept(this.#programs, shape.join(), () => {
+      const { backbone, weights } = this.lite0;
       const graph = new GraphBuilder();
-      const layers = new FrozenLayers(graph, this.lite0, efficientNetLite0.batchNormEpsilon);
+      const layers = new FrozenLayers(graph, weights, backbone.batchNormEpsilon);
       graph.output('stem', semStem(layers, graph.input('grey', shape)));
-      this.#programs.set(shape.join(), (program = this.runtime.compile(graph.build())));
-    }
-    return program;
+      return this.runtime.compile(graph.build());
+    });
   }
 }
 
