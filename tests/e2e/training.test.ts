@@ -99,6 +99,7 @@ it('a picture of the grid opens that image with that method', async () => {
 it('has a page for each method', async () => {
   await app.go('Detectors');
   const about = app.page.getByRole('link', { name: /^About / });
+  await about.first().waitFor();
   const count = await about.count();
   expect(count).toBeGreaterThanOrEqual(5);
   for (let i = 0; i < count; i++) {
