@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import type { TensorData } from '../src/base/tensor';
-import { TAP_ROLES, expectedTensors } from '../src/nn/backbones/backbone';
+import { LEVEL_ROLES, expectedTensors } from '../src/nn/backbones/backbone';
 import { efficientNetLite0 } from '../src/nn/backbones/efficientnet';
 import { bytesAsSource } from '../src/weights/byte-source';
 import { Safetensors, encodeSafetensors } from '../src/weights/safetensors';
@@ -19,7 +19,7 @@ const OUT = 'public/models';
 async function backbone(): Promise<void> {
   const name = 'efficientnet-lite0.safetensors';
   const file = await Safetensors.open(bytesAsSource(readFileSync(join(flags.from, name))));
-  const layers = TAP_ROLES.map((role) => efficientNetLite0.levels[role]);
+  const layers = LEVEL_ROLES.map((role) => efficientNetLite0.levels[role]);
   const tensors: Record<string, TensorData> = {};
   for (const key of expectedTensors(efficientNetLite0, layers).keys()) tensors[key] = await file.read(key);
   const bytes = encodeSafetensors(tensors, { half: true, metadata: { architecture: 'efficientnet-lite0' } });

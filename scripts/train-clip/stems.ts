@@ -17,6 +17,7 @@ import type { Shape } from '../../src/base/tensor';
 import { GraphBuilder } from '../../src/graph/builder';
 import { loadBackbone } from '../../src/engine/backbones';
 import type { LoadedBackbone } from '../../src/engine/backbones';
+import { normaliseGrey } from '../../src/nn/backbones/backbone';
 import { STEM_CHANNELS, STEM_STRIDE } from '../../src/nn/clip/config';
 import { semStem } from '../../src/nn/clip/sem-encoder';
 import { FrozenLayers } from '../../src/nn/layers';
@@ -74,7 +75,10 @@ export class StemMaker {
       const { backbone, weights } = this.lite0;
       const graph = new GraphBuilder();
       const layers = new FrozenLayers(graph, weights, backbone.batchNormEpsilon);
-      graph.output('stem', semStem(layers, graph.input('grey', shape)));
+      graph.output(
+        'stem',
+        semStem(layers, normaliseGrey(graph.input('grey', shape), backbone.normalisation)),
+      );
       return this.runtime.compile(graph.build());
     });
   }

@@ -1,7 +1,7 @@
 import { AppError } from '../base/errors';
 import type { BackboneId } from '../base/ids';
 import type { Shape, TensorData } from '../base/tensor';
-import { TAP_ROLES, expectedTensors } from '../nn/backbones/backbone';
+import { LEVEL_ROLES, expectedTensors } from '../nn/backbones/backbone';
 import type { Backbone } from '../nn/backbones/backbone';
 import { recogniseBackbone } from '../nn/backbones/recognise';
 import { recogniseClip } from '../nn/clip/recognise';
@@ -65,7 +65,7 @@ function describeClip({ title, shape, activation }: RecognisedClip, ownVocabular
 export async function loadBackbone(source: ByteSource): Promise<LoadedBackbone> {
   const file = await Safetensors.open(source);
   const { backbone, prefix } = recogniseBackbone(shapesOf(file));
-  const layers = TAP_ROLES.map((role) => backbone.levels[role]);
+  const layers = LEVEL_ROLES.map((role) => backbone.levels[role]);
   const tensors = new Map<string, TensorData>();
   for (const name of expectedTensors(backbone, layers).keys())
     tensors.set(name, await file.read(prefix + name));

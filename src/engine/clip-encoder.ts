@@ -5,6 +5,7 @@ import type { TensorData } from '../base/tensor';
 import { GraphBuilder } from '../graph/builder';
 import { l2Normalise } from '../graph/ops/index';
 import type { Value } from '../graph/value';
+import { normaliseGrey } from '../nn/backbones/backbone';
 import type { Activation, ClipConfig } from '../nn/clip/config';
 import { nameInFile } from '../nn/clip/names';
 import { clipTensors, readClip } from '../nn/clip/recognise';
@@ -120,7 +121,10 @@ export class ClipEncoder {
 
   async #stem(graph: GraphBuilder, grey: Value): Promise<Value> {
     const { backbone, weights } = await this.lite0();
-    return semStem(new FrozenLayers(graph, weights, backbone.batchNormEpsilon, 'lite0.'), grey);
+    return semStem(
+      new FrozenLayers(graph, weights, backbone.batchNormEpsilon, 'lite0.'),
+      normaliseGrey(grey, backbone.normalisation),
+    );
   }
 
   async #compileText(runtime: Runtime): Promise<Program> {

@@ -6,6 +6,9 @@ import type { PixelSpec } from '../protocol/pixels-api';
 import type { Runtime } from '../runtime/runtime';
 import type { ByteSource } from '../weights/byte-source';
 
+/** A defective image that has a mask. */
+export type Masked = DefectSource & { readonly mask: Blob };
+
 /** Pieces of unfinished fits, kept where they outlive the engine. */
 export interface CheckpointStore {
   get(fitId: FitId, key: string): Promise<TensorData | undefined>;
@@ -32,7 +35,7 @@ export interface Collaborators {
   /** Grey plane at side×side, 0 … 1. @throws image/… */
   loadPixels(image: ImageSource, spec: PixelSpec): Promise<Float32Array>;
   /** The mask of a defective image at side×side, 0 or 1. @throws image/…, fit/mask */
-  loadMask(defect: DefectSource, side: number): Promise<Uint8Array>;
+  loadMask(defect: Masked, side: number): Promise<Uint8Array>;
   /** The bytes of a backbone's weights. @throws model/missing */
   openWeights(id: BackboneId): Promise<ByteSource>;
   readonly checkpoints: CheckpointStore;

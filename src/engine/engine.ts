@@ -30,7 +30,7 @@ import type { LoadedBackbone } from './backbones';
 import { GoodScores } from './calibrate';
 import { JobClock } from './clock';
 import type { Collaborators } from './collaborators';
-import { BATCH, EngineFitContext, FitControl, INPUT_KERNEL, TrialContext, startFit } from './fit';
+import { BATCH, EngineFitContext, FitControl, TrialContext, startFit } from './fit';
 import { FeatureExtractor, disposeTaps, stackImages } from './features';
 import { estimateFit } from './memory';
 import { Redrawer } from './redrawer';
@@ -246,7 +246,7 @@ export class Engine {
     const scorer = await Scorer.open(runtime, backbone, detector, state, options, size);
     for (let first = 0; first < held.length; first += batch) {
       const some = held.slice(first, first + batch);
-      const images = await Promise.all(some.map((index) => this.#load(good[index], spec)));
+      const images = await Promise.all(some.map((index) => this.#load(good[index], backbone, spec)));
       const scored = await scorer.score(images, some);
       scored.forEach((result) => scores.add(result));
       tick({ phase: 'calibration', done: first + some.length, total: held.length, unit: 'images' });
@@ -281,7 +281,7 @@ export class Engine {
     batch: number,
     report: ReportInspection,
   ): Promise<void> {
-    const loaded = await Promise.allSettled(images.map((image) => this.#load(image, spec)));
+    const loaded = await Promise.allSettled(images.map((image) => this.#load(image, backbone, spec)));
     const good: { image: ImageSource; pixels: Float32Array }[] = [];
     for (const [i, image] of images.entries()) {
       const result = loaded[i];
@@ -307,7 +307,7 @@ export class Engine {
     const backbone = await this.backbone(spec.backboneId);
     const detector = Engine.method(spec.method);
     const state = await this.#state(spec.fitId);
-    const pixels = await this.#load(image, spec);
+    const pixels = await this.#load(image, backbone, spec);
     const options = completeOptions(detector.options, spec.options);
     const picture = await this.withRecovery(async (runtime) => {
       const redrawer = await Redrawer.open(runtime, backbone, detector, state, options, spec.side);
@@ -333,8 +333,8 @@ export class Engine {
     });
   }
 
-  #load(image: InspectRequest['images'][number], { side, white }: FitSpec): Promise<Float32Array> {
-    return this.collaborators.loadPixels(image, { side, white, kernel: INPUT_KERNEL });
+  #load(image: ImageSource, { backbone }: LoadedBackbone, { side, white }: FitSpec): Promise<Float32Array> {
+    return this.collaborators.loadPixels(image, { side, white, kernel: backbone.kernel });
   }
 
   #state(fitId: FitId): Promise<MethodState> {

@@ -4,7 +4,7 @@ import type { Shape, TensorData } from '../base/tensor';
 import { GraphBuilder } from '../graph/builder';
 import type { Value } from '../graph/value';
 import type { Inputs } from '../methods/contract';
-import { normaliseGrey } from '../nn/backbones/backbone';
+import { layerOf, normaliseGrey } from '../nn/backbones/backbone';
 import type { Backbone, TapRole } from '../nn/backbones/backbone';
 import { FrozenLayers } from '../nn/layers';
 import type { DeviceTensor } from '../runtime/device-tensor';
@@ -46,9 +46,9 @@ export class FeatureExtractor {
     const taps = backbone.forward(
       new FrozenLayers(graph, weights, backbone.batchNormEpsilon),
       normaliseGrey(image, backbone.normalisation),
-      roles.map((role) => backbone.levels[role]),
+      roles.map((role) => layerOf(backbone, role)),
     );
-    for (const role of roles) graph.output(role, taps[backbone.levels[role]]);
+    for (const role of roles) graph.output(role, taps[layerOf(backbone, role)]);
     const program = await runtime.compile(graph.build(), { resident: roles, priority });
     return new FeatureExtractor(program, backbone, roles, side, batch);
   }

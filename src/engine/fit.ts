@@ -11,6 +11,7 @@ import type {
   FitProgress,
   Inputs,
   MethodState,
+  Mirror,
   Portion,
   StepCost,
 } from '../methods/contract';
@@ -26,9 +27,6 @@ import { estimateFit } from './memory';
 
 /** Images in one run of a backbone: enough to fill a processor's cores, little enough for a small GPU. */
 export const BATCH = 4;
-
-/** The interpolation for backbones of this app; CLIP's bicubic comes with CLIP. */
-export const INPUT_KERNEL = 'bilinear' as const;
 
 /** @throws fit/too-few-images */
 export function requireGoodImages(detector: Detector, count: number): void {
@@ -113,14 +111,17 @@ export class EngineFitContext implements FitContext {
 
   read: FitContext['read'] = (tensor) => this.runtime.read(tensor);
 
-  defectMask(index: number): Promise<Uint8Array> {
-    return this.collaborators.loadMask(this.images.defects[index], this.side);
+  async defectMask(index: number): Promise<Uint8Array> {
+    const { image, mask } = this.images.defects[index];
+    if (!mask) throw new AppError('fit/mask', `${image.name} has no mask`, { hint: 'Paint or import one.' });
+    return this.collaborators.loadMask({ image, mask }, this.side);
   }
 
   async *embed(
     key: string,
     build: (inputs: Inputs) => Value,
     of: Portion = 'good',
+    mirror?: Mirror,
   ): AsyncGenerator<EmbeddedBatch> {
     const all = of === 'good' ? this.images.good : this.images.defects.map(({ image }) => image);
     const batch = Math.min(BATCH, all.length);
@@ -133,7 +134,8 @@ export class EngineFitContext implements FitContext {
       const images = await next;
       // The next batch is decoded while this one is computed.
       next = this.#pixels(all, first + batch, batch);
-      const values = kept ?? (await embedder(images, count));
+      const seen = mirror ? images.map((image) => mirrored(image, this.side, mirror)) : images;
+      const values = kept ?? (await embedder(seen, count));
       if (kept) this.resumedImages += count;
       else await this.checkpoint.put(`${key}.${of}.${first}`, values);
       yield { first, count, values };
@@ -170,12 +172,22 @@ export class EngineFitContext implements FitContext {
     const { side, white } = this.spec;
     const some = all.slice(first, first + count);
     const loading = Promise.all(
-      some.map((image) => this.collaborators.loadPixels(image, { side, white, kernel: INPUT_KERNEL })),
+      some.map((image) =>
+        this.collaborators.loadPixels(image, { side, white, kernel: this.backbone.kernel }),
+      ),
     );
     // Awaited when its turn comes; a failure before that is not an unhandled one.
     loading.catch(() => undefined);
     return loading;
   }
+}
+
+/** A plane turned over. @shape [side·side] */
+export function mirrored(plane: Float32Array, side: number, { x, y }: Mirror): Float32Array {
+  return plane.map((_, i) => {
+    const [row, column] = [Math.floor(i / side), i % side];
+    return plane[(y ? side - 1 - row : row) * side + (x ? side - 1 - column : column)];
+  });
 }
 
 /** Checks a fit's options, images and memory, then runs the method. @throws fit/option, fit/too-few-images, fit/memory */

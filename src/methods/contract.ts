@@ -40,11 +40,16 @@ export interface Needs {
   readonly defects: 'none' | 'optional' | 'required';
   /** Optional defects are taken when this option has this value. */
   readonly defectsWhen?: readonly [option: string, value: OptionValue];
+  /**
+   * Is taught by a support set: classes with their texts and a few images each. It stands on a CLIP, and tells classes
+   * apart too.
+   */
+  readonly support?: true;
 }
 
 /** What a score graph is fed with. */
 export interface Inputs {
-  /** Backbone features, [B,C,h,w] each. */
+  /** Backbone features, [B,C,h,w] each, and tokens as `TokenRole` says. */
   readonly taps: Readonly<Partial<Record<TapRole, Value>>>;
   /** The images themselves, grey, 0 … 1, [B,1,S,S]. */
   readonly image: Value;
@@ -61,6 +66,17 @@ export interface Inputs {
 export interface Scored {
   readonly map: Value;
   readonly score: Value;
+  /** Of methods that tell classes apart. */
+  readonly classes?: ClassShares<Value>;
+}
+
+/** Probabilities of the classes of a support set in their order, [B,C] each, and where they come from. */
+export interface ClassShares<T> {
+  readonly fused: T;
+  /** By similarity with the classes' texts. */
+  readonly text: T;
+  /** By the head that was learnt from labelled images; the same as `text` where nothing was learnt. */
+  readonly head: T;
 }
 
 /** Sizes that an estimate depends on. */
@@ -85,7 +101,7 @@ export interface FitProgress {
   readonly done: number;
   readonly total: number;
   /** What is counted. */
-  readonly unit: 'images' | 'picks' | 'positions' | 'steps';
+  readonly unit: 'images' | 'picks' | 'positions' | 'steps' | 'texts';
   /** Of the last step that was looked at. */
   readonly loss?: number;
   /** Of good images that are not trained on, when it was just measured. */
@@ -126,6 +142,34 @@ export interface Checkpoint {
 /** Which images of a fit. */
 export type Portion = 'good' | 'defects';
 
+/** How images are turned over before they are embedded: left and right, up and down. */
+export interface Mirror {
+  readonly x: boolean;
+  readonly y: boolean;
+}
+
+/** Texts as an encoder sees them, as unit vectors. */
+export interface TextVectors {
+  /** One for each class: the normalised mean over its prompts. [C,E] */
+  readonly classes: TensorData;
+  /** Good and bad in general. [2,E] */
+  readonly general: TensorData;
+}
+
+/** What a support set says of the images: those of the normal class are the good ones, all others the defects. */
+export interface Support {
+  /** Names, in the order of probabilities. */
+  readonly classes: readonly string[];
+  /** Index of the class without a defect. */
+  readonly normal: number;
+  /** Class of each defective image. */
+  readonly defectClasses: readonly number[];
+  /** Whether each defective image has a mask. */
+  readonly masked: readonly boolean[];
+  /** Encodes every prompt, once: later fits find the vectors. @throws text/prompt */
+  texts(): AsyncGenerator<FitProgress, TextVectors>;
+}
+
 /** All that a fit may ask of the world. */
 export interface FitContext extends FitSize {
   rng(stream: string): Rng;
@@ -133,10 +177,18 @@ export interface FitContext extends FitSize {
    * The good images in their order, or the defective ones, through the backbone and `build`, read back batch by
    * batch. Batches are checkpointed under `key`: a resumed fit doesn't compute them again.
    * @param build from features [B,C,h,w] to any value whose first axis is B
+   * @param mirror makes other images of them; a key of its own for each
    */
-  embed(key: string, build: (inputs: Inputs) => Value, of?: Portion): AsyncGenerator<EmbeddedBatch>;
-  /** Mask of a defective image at side×side, 0 or 1. @throws fit/mask */
+  embed(
+    key: string,
+    build: (inputs: Inputs) => Value,
+    of?: Portion,
+    mirror?: Mirror,
+  ): AsyncGenerator<EmbeddedBatch>;
+  /** Mask of a defective image at side×side, 0 or 1. @throws fit/mask also where there is none */
   defectMask(index: number): Promise<Uint8Array>;
+  /** Undefined for methods that take none. */
+  readonly support?: Support;
   compile(graph: Graph, resident?: readonly string[]): Promise<FitProgram>;
   upload(tensor: TensorData): DeviceTensor;
   read(tensor: DeviceTensor): Promise<TensorData>;

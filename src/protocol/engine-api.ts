@@ -1,9 +1,18 @@
 import type { BackboneId, FitId, ImageId, JobId } from '../base/ids';
 import type { Calibration } from '../metrics/threshold';
-import type { About, Citation, FitProgress, MemoryEstimate, Needs, StepCost } from '../methods/contract';
+import type {
+  About,
+  Citation,
+  ClassShares,
+  FitProgress,
+  MemoryEstimate,
+  Needs,
+  StepCost,
+} from '../methods/contract';
 import type { OptionSpec, Options } from '../methods/options';
 import type { Activation } from '../nn/clip/config';
 import type { ProviderReport } from '../runtime/ort';
+import type { PromptSet } from '../text/prompts';
 import type { Token } from '../text/tokenizer';
 import type { Outcome } from './outcome';
 
@@ -11,11 +20,13 @@ export type {
   About,
   Activation,
   Citation,
+  ClassShares,
   FitProgress,
   MemoryEstimate,
   Needs,
   OptionSpec,
   Options,
+  PromptSet,
   ProviderReport,
   StepCost,
   Token,
@@ -51,10 +62,20 @@ export interface ImageSource {
   readonly blob: Blob;
 }
 
-/** A defective image with the mask that says where. */
+/** A defective image, with the mask that says where; of a support set's, the class says what. */
 export interface DefectSource {
   readonly image: ImageSource;
-  readonly mask: Blob;
+  readonly mask?: Blob;
+  /** Index among the support's classes. */
+  readonly classIndex?: number;
+}
+
+/** What a support set teaches beside its images. */
+export interface SupportSpec {
+  /** Classes in the order of probabilities, and their texts. */
+  readonly prompts: PromptSet;
+  /** Index of the class without a defect. */
+  readonly normal: number;
 }
 
 /** What, with its images, determines a fit. */
@@ -68,14 +89,21 @@ export interface FitSpec {
   readonly seed: number;
   /** Value that becomes 1 in 16-bit images. */
   readonly white: number;
+  /** Of a CLIP whose file doesn't tell it. */
+  readonly activation?: Activation;
+  /** For methods that are taught by a support set. */
+  readonly support?: SupportSpec;
 }
 
 /** What good images alone tell about scores: held out one at a time, or as a part. Null when they are too few. */
 export interface FitCalibration {
   readonly image: Calibration | null;
   readonly pixel: Calibration | null;
-  /** How the good scores were come by: for the page that explains the threshold. */
-  readonly heldOut: 'one at a time' | 'a part' | 'none';
+  /**
+   * How the good scores were come by, for the page that explains the threshold. Support sets have no good image to
+   * spare: others of the open set are taken, or synthetic ones.
+   */
+  readonly heldOut: 'one at a time' | 'a part' | 'others' | 'synthetic' | 'none';
   readonly scores: readonly number[];
 }
 
@@ -85,6 +113,8 @@ export interface FitRequest {
   readonly good: readonly ImageSource[];
   /** Taken by methods that learn from defects too. */
   readonly defects: readonly DefectSource[];
+  /** Good images beside a support set's: they tell the threshold. */
+  readonly others?: readonly ImageSource[];
 }
 
 export interface FitSummary {
@@ -123,6 +153,10 @@ export interface Inspection {
   readonly map: Float32Array;
   readonly side: number;
   readonly durationMs: number;
+  /** By methods that tell classes apart: probabilities in the order of the support's classes. */
+  readonly classes?: ClassShares<Float32Array>;
+  /** Above 1 for an image unlike those that the encoder was trained on; undefined where the encoder can't tell. */
+  readonly strangeness?: number;
 }
 
 export interface InspectionFailure {

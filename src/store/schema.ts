@@ -2,7 +2,7 @@ import type { DBSchema } from 'idb';
 import type { BackboneId, FitId, ImageId } from '../base/ids';
 import type { TensorData } from '../base/tensor';
 import type { ImageMetadata } from '../image/vendor-metadata';
-import type { BackboneDescription, FitSpec, FitSummary } from '../protocol/engine-api';
+import type { BackboneDescription, ClassShares, FitSpec, FitSummary } from '../protocol/engine-api';
 
 /** An image file, once, whatever sets it is in. */
 export interface ImageRecord {
@@ -57,6 +57,8 @@ export interface ResultRecord {
   readonly map: Float32Array;
   readonly side: number;
   readonly durationMs: number;
+  readonly classes?: ClassShares<Float32Array>;
+  readonly strangeness?: number;
 }
 
 export interface BackboneRecord {

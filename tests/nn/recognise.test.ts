@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Shape } from '../../src/base/tensor';
-import { TAP_ROLES, expectedTensors } from '../../src/nn/backbones/backbone';
+import { LEVEL_ROLES, expectedTensors } from '../../src/nn/backbones/backbone';
 import type { Backbone } from '../../src/nn/backbones/backbone';
 import { efficientNetLite0 } from '../../src/nn/backbones/efficientnet';
 import { recogniseBackbone } from '../../src/nn/backbones/recognise';
@@ -42,7 +42,7 @@ const tensorsOf = (backbone: Backbone): Map<string, Shape> =>
   new Map(
     expectedTensors(
       backbone,
-      TAP_ROLES.map((role) => backbone.levels[role]),
+      LEVEL_ROLES.map((role) => backbone.levels[role]),
     ),
   );
 

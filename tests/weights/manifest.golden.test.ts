@@ -5,7 +5,7 @@ import { Rng } from '../../src/base/rng';
 import { bytesOf, floatTensor, floats } from '../../src/base/tensor';
 import type { TensorData } from '../../src/base/tensor';
 import { GraphBuilder } from '../../src/graph/builder';
-import { TAP_ROLES, expectedTensors, normaliseGrey } from '../../src/nn/backbones/backbone';
+import { LEVEL_ROLES, expectedTensors, normaliseGrey } from '../../src/nn/backbones/backbone';
 import { efficientNetLite0 } from '../../src/nn/backbones/efficientnet';
 import { FrozenWeights } from '../../src/nn/frozen-weights';
 import { FrozenLayers } from '../../src/nn/layers';
@@ -17,7 +17,7 @@ const ORIGINAL = join(MODELS_DIR, 'efficientnet-lite0.safetensors');
 const SIDE = 96;
 
 /** `blocks.0`, which no role names, and the four roles' layers. */
-const LAYERS = ['blocks.0', ...TAP_ROLES.map((role) => efficientNetLite0.levels[role])];
+const LAYERS = ['blocks.0', ...LEVEL_ROLES.map((role) => efficientNetLite0.levels[role])];
 
 /** A wafer of sorts: lines, an edge and grain. */
 function picture(): TensorData {

@@ -1,3 +1,4 @@
+import { AppError } from '../../base/errors';
 import type { Shape } from '../../base/tensor';
 import { GraphBuilder } from '../../graph/builder';
 import { div, sub } from '../../graph/ops/index';
@@ -6,10 +7,23 @@ import { DeclaringLayers } from '../layers';
 import type { NetLayers } from '../layers';
 import type { BlockStyle } from '../residual-blocks';
 
-/** A backbone layer's part in methods that take several depths; the number is its reduction. */
-export type TapRole = 'level1' | 'level2' | 'level3' | 'level4';
+/** One of four depths. */
+export type Level = 1 | 2 | 3 | 4;
 
-export const TAP_ROLES: readonly TapRole[] = ['level1', 'level2', 'level3', 'level4'];
+/** A backbone layer's part in methods that take feature maps of several depths. */
+export type LevelRole = `level${Level}`;
+
+/**
+ * What CLIPs give beside feature maps, at the end of each of four levels: all tokens as they are, the class token first
+ * [B,1+T,w]; patches in the space of texts [B,T,E], of the plain path and of the V-V path; class tokens in that space,
+ * level by level [B,4,E]. Nothing is normalised. `strangeness` [B], where a file tells it, is above 1 for images
+ * unlike those that the encoder was trained on.
+ */
+export type TokenRole = `tokens${Level}` | `patches${Level}` | `values${Level}` | 'classes' | 'strangeness';
+
+export type TapRole = LevelRole | TokenRole;
+
+export const LEVEL_ROLES: readonly LevelRole[] = ['level1', 'level2', 'level3', 'level4'];
 
 /** Per-channel input normalisation of values in 0 … 1. */
 export interface Normalisation {
@@ -26,7 +40,7 @@ export interface Backbone {
   readonly title: string;
   readonly normalisation: Normalisation;
   /** Layer name of each role. */
-  readonly levels: Readonly<Record<TapRole, string>>;
+  readonly levels: Readonly<Record<LevelRole, string> & Partial<Record<TokenRole, string>>>;
   /** Whether tapped features are linear (signed, wide) rather than rectified: methods.md 1.10. */
   readonly linearTaps: boolean;
   /**
@@ -40,6 +54,8 @@ export interface Backbone {
   };
   /** Square input sides it takes. */
   readonly sides: { readonly multipleOf: number; readonly least: number; readonly usual: number };
+  /** How images are brought to its side. */
+  readonly kernel: 'bilinear' | 'bicubic';
   readonly batchNormEpsilon: number;
   /**
    * Emits the network up to the deepest wanted layer. Any layer can be tapped; `pooled` and `logits` are layers too.
@@ -61,6 +77,15 @@ export function normaliseGrey(grey: Value, { mean, std }: Normalisation): Value 
   return div(sub(grey, perChannel(mean)), perChannel(std));
 }
 
+/** Name of the layer with a part. @throws fit/backbone when the network has none */
+export function layerOf({ levels, title }: Backbone, role: TapRole): string {
+  const layer = levels[role];
+  if (layer) return layer;
+  throw new AppError('fit/backbone', `${title} gives no tokens beside texts`, {
+    hint: 'Choose the built-in SEM encoder or a CLIP.',
+  });
+}
+
 /** Names and shapes of the tensors that the given layers need. */
 export function expectedTensors(backbone: Backbone, layers: readonly string[]): ReadonlyMap<string, Shape> {
   const graph = new GraphBuilder();
@@ -74,16 +99,16 @@ export function expectedTensors(backbone: Backbone, layers: readonly string[]): 
 export function tapShapes(
   backbone: Backbone,
   side: number,
-  roles: readonly TapRole[] = TAP_ROLES,
+  roles: readonly TapRole[] = LEVEL_ROLES,
 ): Readonly<Partial<Record<TapRole, Shape>>> {
   const graph = new GraphBuilder();
   const image = graph.placeholder('float32', [1, 3, side, side]);
   const taps = backbone.forward(
     new DeclaringLayers(graph),
     image,
-    roles.map((role) => backbone.levels[role]),
+    roles.map((role) => layerOf(backbone, role)),
   );
-  return Object.fromEntries(roles.map((role) => [role, taps[backbone.levels[role]].shape.slice(1)]));
+  return Object.fromEntries(roles.map((role) => [role, taps[layerOf(backbone, role)].shape.slice(1)]));
 }
 
 /** Collects wanted layers while a network is emitted, and tells when all are there. */

@@ -73,6 +73,7 @@ export const efficientNetLite0: Backbone = {
   normalisation: { mean: [0.498, 0.498, 0.498], std: [0.502, 0.502, 0.502] },
   levels: { level1: 'blocks.1', level2: 'blocks.2', level3: 'blocks.4', level4: 'blocks.6' },
   linearTaps: true,
+  kernel: 'bilinear',
   // Plain blocks, two a level: the inverted ones would make the decoder as slow as the rest together.
   mirror: { style: { bottleneck: false, widen: 1 }, blocks: [2, 2, 2, 2], deepestWidth: 160 },
   sides: { multipleOf: 32, least: 64, usual: 224 },

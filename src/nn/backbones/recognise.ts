@@ -2,7 +2,7 @@ import { AppError } from '../../base/errors';
 import type { Shape } from '../../base/tensor';
 import { PREFIXES, describeDifference, differenceOf, withoutPrefix } from '../recognition';
 import type { Difference } from '../recognition';
-import { TAP_ROLES, expectedTensors } from './backbone';
+import { LEVEL_ROLES, expectedTensors } from './backbone';
 import type { Backbone } from './backbone';
 import { efficientNetLite0 } from './efficientnet';
 import { RESNETS } from './resnet';
@@ -57,7 +57,7 @@ export function recogniseBackbone(shapes: ReadonlyMap<string, Shape>): Recognise
 const likeness = (c: Comparison): number => c.matching / (c.expected + c.unknown.length);
 
 function compare(backbone: Backbone, prefix: string, shapes: ReadonlyMap<string, Shape>): Comparison {
-  const layers = TAP_ROLES.map((role) => backbone.levels[role]);
+  const layers = LEVEL_ROLES.map((role) => backbone.levels[role]);
   const expected = expectedTensors(backbone, layers);
   const difference = differenceOf(expected, shapes, BESIDE);
   return {

@@ -35,6 +35,7 @@ function resNet(plan: ResNetPlan): Backbone {
     normalisation: IMAGENET,
     levels: { level1: 'layer1', level2: 'layer2', level3: 'layer3', level4: 'layer4' },
     linearTaps: false,
+    kernel: 'bilinear',
     mirror: { style: plan, blocks: plan.blocks, deepestWidth: 512 },
     sides: { multipleOf: 32, least: 64, usual: 224 },
     batchNormEpsilon: 1e-5,

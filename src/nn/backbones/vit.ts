@@ -86,6 +86,7 @@ export function visionTransformer(plan: VitPlan): Backbone {
     normalisation: plan.layerScale ? IMAGENET : half,
     levels: { level1, level2, level3, level4 },
     linearTaps: true,
+    kernel: 'bilinear',
     sides: {
       multipleOf: plan.patch,
       least: 4 * plan.patch,

@@ -1,7 +1,6 @@
 import { AppError } from '../../base/errors';
 import { averagePool, concat, maxPool, reshape, transpose } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
-import { normaliseGrey } from '../backbones/backbone';
 import { efficientNetLite0 } from '../backbones/efficientnet';
 import type { NetLayers } from '../layers';
 import { STEM_STRIDE } from './config';
@@ -13,19 +12,15 @@ const TAPS = { fine: 'blocks.1', middle: 'blocks.2', coarse: 'blocks.4' } as con
  * features of stride 16, the four of stride 8 in each of its cells, and mean and maximum of the sixteen of stride 4.
  * What standardises the channels is part of the encoder's first convolution.
  * @param lite0 EfficientNet-Lite0's tensors
- * @param grey in 0 … 1, [B,1,H,W]; sides are multiples of 16
+ * @param x as EfficientNet-Lite0 wants images, [B,3,H,W]; sides are multiples of 16
  * @returns what the encoder's `VisionTower` places: [B,320,H/16,W/16]
  * @throws fit/backbone for other sides
  */
-export function semStem(lite0: NetLayers, grey: Value): Value {
-  const [, , height, width] = grey.shape;
+export function semStem(lite0: NetLayers, x: Value): Value {
+  const [, , height, width] = x.shape;
   if (height % STEM_STRIDE || width % STEM_STRIDE)
     throw new AppError('fit/backbone', `an image of [${height},${width}] is no multiple of ${STEM_STRIDE}`);
-  const taps = efficientNetLite0.forward(
-    lite0,
-    normaliseGrey(grey, efficientNetLite0.normalisation),
-    Object.values(TAPS),
-  );
+  const taps = efficientNetLite0.forward(lite0, x, Object.values(TAPS));
   const fine = taps[TAPS.fine];
   const cell = { kernel: [4, 4] } as const;
   return concat(

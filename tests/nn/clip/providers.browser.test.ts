@@ -6,7 +6,7 @@ import type { TensorData } from '../../../src/base/tensor';
 import { gradients } from '../../../src/graph/autodiff';
 import { GraphBuilder } from '../../../src/graph/builder';
 import { reduceSum } from '../../../src/graph/ops/index';
-import { expectedTensors } from '../../../src/nn/backbones/backbone';
+import { expectedTensors, normaliseGrey } from '../../../src/nn/backbones/backbone';
 import { efficientNetLite0 } from '../../../src/nn/backbones/efficientnet';
 import type { ClipConfig } from '../../../src/nn/clip/config';
 import { dualLevels } from '../../../src/nn/clip/dual-path';
@@ -36,7 +36,10 @@ async function run(kind: 'wasm' | 'webgpu'): Promise<Readonly<Record<string, Ten
   const graph = new GraphBuilder();
   const layers = randomLayers(graph, CONFIG);
   const lite0 = new FrozenLayers(graph, randomLite0(), efficientNetLite0.batchNormEpsilon, 'lite0.');
-  const stem = semStem(lite0, graph.input('grey', [1, 1, SIDE, SIDE]));
+  const stem = semStem(
+    lite0,
+    normaliseGrey(graph.input('grey', [1, 1, SIDE, SIDE]), efficientNetLite0.normalisation),
+  );
   const vision = new VisionTower(layers, CONFIG);
   const tokens = vision.run(vision.place(stem));
   dualLevels(vision, tokens, { aliased: true }).forEach((level, j) => {

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { floatTensor, floats, intTensor } from '../../../src/base/tensor';
 import { GraphBuilder } from '../../../src/graph/builder';
 import { l2Normalise, reduceMean } from '../../../src/graph/ops/index';
+import { normaliseGrey } from '../../../src/nn/backbones/backbone';
 import { efficientNetLite0 } from '../../../src/nn/backbones/efficientnet';
 import type { ClipConfig } from '../../../src/nn/clip/config';
 import { dualLevels } from '../../../src/nn/clip/dual-path';
@@ -68,7 +69,10 @@ describeWith([ENCODER, REFERENCE, LITE0], "the SEM encoder with its prototype's 
       'lite0.',
     );
     const tower = new VisionTower(layers, config);
-    const stem = semStem(lite0, graph.input('grey', [1, 1, 240, 240]));
+    const stem = semStem(
+      lite0,
+      normaliseGrey(graph.input('grey', [1, 1, 240, 240]), efficientNetLite0.normalisation),
+    );
     const tokens = tower.run(tower.place(stem));
     const embedding = l2Normalise(tower.projectClass(tokens[4]));
     graph.output('stem', stem);

@@ -5,7 +5,7 @@ import { DeclaringLayers } from '../../../src/nn/layers';
 
 const stemOf = (height: number, width: number) => {
   const graph = new GraphBuilder();
-  return semStem(new DeclaringLayers(graph), graph.input('grey', [2, 1, height, width]));
+  return semStem(new DeclaringLayers(graph), graph.input('x', [2, 3, height, width]));
 };
 
 it('the stem stands on the grid of stride 16', () => {

@@ -1,0 +1,73 @@
+import { concat, reshape, slice, transpose } from '../../graph/ops/index';
+import type { Value } from '../../graph/value';
+import type { Backbone, Level, TapRole } from '../backbones/backbone';
+import { efficientNetLite0 } from '../backbones/efficientnet';
+import { clipTitle } from './config';
+import type { ClipConfig } from './config';
+import { dualLevels } from './dual-path';
+import { semStem } from './sem-encoder';
+import { CLIP_NORMALISATION, VisionTower } from './vision';
+
+const LEVELS: readonly Level[] = [1, 2, 3, 4];
+
+/** Every part has a layer of its name. */
+const ROLES: readonly TapRole[] = [
+  ...LEVELS.flatMap((level): TapRole[] => [
+    `level${level}`,
+    `tokens${level}`,
+    `patches${level}`,
+    `values${level}`,
+  ]),
+  'classes',
+];
+
+/**
+ * A CLIP's vision tower as a backbone: feature maps of four levels as of any other, and tokens on both paths. Beside
+ * the tower's tensors the SEM encoder needs those of EfficientNet-Lite0, under timm's names.
+ */
+export function clipBackbone(config: ClipConfig): Backbone {
+  const stem = config.input === 'stem';
+  const [patch, side] = [config.patch, config.imageSide];
+  return {
+    architecture: `clip-${config.vision.width}-${patch}-${side}`,
+    title: clipTitle(config),
+    normalisation: stem ? efficientNetLite0.normalisation : CLIP_NORMALISATION,
+    levels: Object.fromEntries(ROLES.map((role) => [role, role])) as unknown as Backbone['levels'],
+    linearTaps: true,
+    sides: { multipleOf: patch, least: patch, usual: side },
+    kernel: 'bicubic',
+    batchNormEpsilon: stem ? efficientNetLite0.batchNormEpsilon : 0,
+    forward(layers, x, wanted) {
+      const tower = new VisionTower(layers, config);
+      const blocks = tower.run(tower.place(stem ? semStem(layers, x) : x));
+      const grid = x.shape.slice(2).map((pixels) => pixels / patch);
+      const found: Record<string, Value> = {};
+      // What nobody wants isn't in the program.
+      const offer = (role: TapRole, value: () => Value) => {
+        if (wanted.includes(role)) found[role] = value();
+      };
+      const dual = wanted.some((name) => name.startsWith('values')) ? dualLevels(tower, blocks) : [];
+      LEVELS.forEach((level, i) => {
+        const tokens = blocks[config.stages[i]];
+        offer(`tokens${level}`, () => tokens);
+        offer(`level${level}`, () => mapOf(tokens, grid));
+        offer(`patches${level}`, () => tower.projectPatches(tokens));
+        offer(`values${level}`, () => dual[i].projectedValues);
+      });
+      offer('classes', () => {
+        const classes = config.stages.map((end) => tower.projectClass(blocks[end]));
+        return concat(
+          classes.map((own) => reshape(own, [own.shape[0], 1, config.embed])),
+          1,
+        );
+      });
+      return found;
+    },
+  };
+}
+
+/** Patches as a feature map: [B,1+T,w] to [B,w,rows,columns]. */
+function mapOf(tokens: Value, [rows, columns]: readonly number[]): Value {
+  const [batch, , width] = tokens.shape;
+  return reshape(transpose(slice(tokens, 1, 1), [0, 2, 1]), [batch, width, rows, columns]);
+}
