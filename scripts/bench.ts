@@ -9,14 +9,16 @@ import { completeOptions } from '../src/methods/options';
 import type { Options } from '../src/methods/options';
 import type { FitSpec } from '../src/protocol/engine-api';
 import { drawGood, readDataset } from './bench/dataset';
-import type { Dataset } from './bench/dataset';
+import type { BenchImage, Dataset } from './bench/dataset';
 import { writeSection } from './bench/document';
 import { evaluate } from './bench/evaluate';
-import type { Figures } from './bench/evaluate';
 import type { BenchHost, HostResult } from './bench/host';
 import { MEAN_IMAGE } from './bench/mean-image';
 import { NodeHost } from './bench/node-host';
 import { encodeNpy } from './bench/npy';
+import { meanOf, printTable, tableOf } from './bench/rows';
+import type { Row, ShownRow } from './bench/rows';
+import { classFigures, defectGroups, drawSupport } from './bench/support';
 
 const HELP = `Fits and inspects data sets in the MVTec layout with the app's own engine and prints what comes out.
 
@@ -30,6 +32,10 @@ npm run bench -- --data DIR[,DIR...] [options]
   --seed N[,N...]       one run for each; with several, their mean is printed too (default: 0)
   --provider P          cpu (onnxruntime-node), wasm or webgpu (headless Chromium) (default: cpu)
   --set M.OPTION=VALUE  a method's option, repeatable: --set patchcore.coresetShare=25
+  --shots N[,N...]      images of each class for methods that take a support set; 0 is the text alone (default: 5)
+  --draws N             support sets drawn for each number of shots (default: 3)
+  --clip NAME|FILE      their encoder (default: sem-encoder)
+  --leave-out group     tests one defect at a time, which the support lacks: files of one name up to the first _
   --json FILE           rows as JSON; what is not defined is null
   --doc NAME            writes the table as section NAME of docs/bench.md (means only, with several seeds)
   --maps DIR            anomaly maps as DIR/<data>/<method>/<test path>.npy (float32, size x size)
@@ -39,24 +45,6 @@ calibration and without decoding, inspectMsPerImage runs in batches as the app d
 forward pass of the same layers in the same run, stepMs and forwardMs a step of training and the forward pass of the
 same graph on the same batch, peakRssMb the process's peak until then.`;
 
-interface Row extends Figures {
-  readonly data: string;
-  readonly method: string;
-  readonly backbone: string;
-  readonly size: number;
-  readonly seed: number;
-  readonly provider: string;
-  readonly nGood: number;
-  readonly nTest: number;
-  readonly fitMs: number;
-  readonly inspectMsPerImage: number;
-  readonly backboneMsPerImage: number;
-  readonly steps: number | null;
-  readonly stepMs: number | null;
-  readonly forwardMs: number | null;
-  readonly peakRssMb: number;
-}
-
 interface Plan {
   readonly datasets: readonly Dataset[];
   readonly methods: readonly string[];
@@ -65,6 +53,10 @@ interface Plan {
   readonly size: number;
   readonly good: number | 'all';
   readonly seeds: readonly number[];
+  readonly shots: readonly number[];
+  readonly draws: number;
+  readonly clip: string;
+  readonly leaveOut: boolean;
   readonly provider: 'cpu' | 'wasm' | 'webgpu';
   readonly json: string | undefined;
   readonly maps: string | undefined;
@@ -87,6 +79,10 @@ function readFlags() {
         seed: { type: 'string', default: '0' },
         provider: { type: 'string', default: 'cpu' },
         set: { type: 'string', multiple: true, default: [] },
+        shots: { type: 'string', default: '5' },
+        draws: { type: 'string', default: '3' },
+        clip: { type: 'string', default: 'sem-encoder' },
+        'leave-out': { type: 'string' },
         json: { type: 'string' },
         maps: { type: 'string' },
         doc: { type: 'string' },
@@ -115,6 +111,8 @@ function plan(flags: ReturnType<typeof readFlags>): Plan {
   const provider = flags.provider;
   if (provider !== 'cpu' && provider !== 'wasm' && provider !== 'webgpu')
     return usage(`--provider ${provider}: cpu, wasm or webgpu`);
+  const leaveOut = flags['leave-out'];
+  if (leaveOut !== undefined && leaveOut !== 'group') usage(`--leave-out ${leaveOut}: only group is known`);
   return {
     datasets: list(flags.data!).map(readDataset),
     methods,
@@ -125,12 +123,18 @@ function plan(flags: ReturnType<typeof readFlags>): Plan {
     size: toNumber('size', flags.size, 32),
     good: flags.good === 'all' ? 'all' : toNumber('good', flags.good, 1),
     seeds: list(flags.seed).map((seed) => toNumber('seed', seed, 0)),
+    shots: list(flags.shots).map((shots) => toNumber('shots', shots, 0)),
+    draws: toNumber('draws', flags.draws, 1),
+    clip: flags.clip,
+    leaveOut: leaveOut !== undefined,
     provider,
     json: flags.json,
     maps: flags.maps,
     doc: flags.doc,
   };
 }
+
+const weightsOf = (name: string): BackboneId => (/[./]/.test(name) ? name : `builtin:${name}`) as BackboneId;
 
 /** Options of one method out of all --set flags. */
 function optionsOf(method: string, settings: readonly string[]): Options {
@@ -164,7 +168,7 @@ async function runOne(
     fitId: `${dataset.name}.${method}.${seed}` as FitId,
     method,
     options: p.options[method],
-    backboneId: (/[./]/.test(p.backbone) ? p.backbone : `builtin:${p.backbone}`) as BackboneId,
+    backboneId: weightsOf(p.backbone),
     side: p.size,
     seed,
     white: 255,
@@ -186,8 +190,69 @@ async function runOne(
     nTest: dataset.test.length,
     ...figures,
     ...costs,
-    peakRssMb: Math.round(process.resourceUsage().maxRSS / 1024),
+    peakRssMb: peakMb(),
   };
+}
+
+/** One support set: drawn, fitted on, and the rest of the set inspected. */
+async function runFewShot(
+  host: BenchHost,
+  p: Plan,
+  dataset: Dataset,
+  method: string,
+  { shots, draw, leftOut, seed }: { shots: number; draw: number; leftOut?: string; seed: number },
+): Promise<Row> {
+  const support = drawSupport(dataset, shots, draw, leftOut);
+  const spec: FitSpec = {
+    fitId: `${dataset.name}.${method}.${shots}.${draw}.${leftOut}.${seed}` as FitId,
+    method,
+    options: p.options[method],
+    backboneId: weightsOf(p.clip),
+    side: await host.usualSide(weightsOf(p.clip)),
+    seed,
+    white: 255,
+    support: support.spec,
+  };
+  const tested = { ...dataset, test: support.rest };
+  const { results, ...costs } = await fitAndInspect(host, spec, support.good, tested, support.defects);
+  return {
+    data: dataset.name,
+    method,
+    backbone: p.clip,
+    encoder: p.clip,
+    size: spec.side,
+    seed,
+    shots,
+    draw,
+    ...(leftOut && { leftOut }),
+    provider: host.provider,
+    nGood: support.good.length,
+    nTest: support.rest.length,
+    ...(await evaluate(support.rest, results, spec.side)),
+    ...classFigures(support, support.rest, results),
+    ...costs,
+    peakRssMb: peakMb(),
+  };
+}
+
+/** Every run of a few-shot method on a data set, and their means. */
+async function runAllShots(host: BenchHost, p: Plan, dataset: Dataset, method: string) {
+  const rows: Row[] = [];
+  const shown: ShownRow[] = [];
+  const groups = p.leaveOut ? defectGroups(dataset) : [undefined];
+  for (const shots of p.shots) {
+    const own: Row[] = [];
+    // Text alone draws nothing.
+    for (let draw = 0; draw < (shots ? p.draws : 1); draw++)
+      for (const leftOut of groups)
+        for (const seed of p.seeds) {
+          own.push(await runFewShot(host, p, dataset, method, { shots, draw, leftOut, seed }));
+          console.error(`${dataset.name} ${method} ${shots} shots, draw ${draw} ${leftOut ?? ''}: done`);
+        }
+    rows.push(...own);
+    shown.push(...own.map((row) => ({ ...row })), ...(own.length > 1 ? [meanOf(own)] : []));
+  }
+  return { rows, shown };
 }
 
 type Costs = Pick<
@@ -209,10 +274,11 @@ async function fitAndInspect(
   spec: FitSpec,
   good: Dataset['good'],
   dataset: Dataset,
+  defects: readonly BenchImage[] = [],
 ): Promise<Costs & { results: HostResult[] }> {
   const backboneMsPerImage = await host.measure(spec);
-  const cost = await host.measureTraining(spec, good.length);
-  const summary = await host.fit(spec, good);
+  const cost = spec.support ? null : await host.measureTraining(spec, good.length);
+  const summary = await host.fit(spec, good, defects);
   for (const remark of summary.remarks) console.error(`${dataset.name} ${spec.method}: ${remark}`);
   const { results, durationMs } = await host.inspect(spec, dataset.test);
   await host.forget(spec);
@@ -241,66 +307,9 @@ function writeMaps(
   });
 }
 
+const peakMb = (): number => Math.round(process.resourceUsage().maxRSS / 1024);
+
 const round = (value: number, digits: number): number => Number(value.toFixed(digits));
-
-/** A mean row over the seeds of one data set and method. */
-function meanOf(rows: readonly Row[]): Record<string, unknown> {
-  const mean = (pick: (row: Row) => number | null) => {
-    const values = rows.map(pick);
-    return values.includes(null)
-      ? null
-      : values.reduce<number>((sum, value) => sum + value!, 0) / values.length;
-  };
-  return {
-    ...rows[0],
-    seed: `mean of ${rows.length}`,
-    imageAuroc: mean((row) => row.imageAuroc),
-    imageAp: mean((row) => row.imageAp),
-    imageF1: mean((row) => row.imageF1),
-    pixelAuroc: mean((row) => row.pixelAuroc),
-    pixelAp: mean((row) => row.pixelAp),
-    aupro: mean((row) => row.aupro),
-    fitMs: mean((row) => row.fitMs),
-    inspectMsPerImage: mean((row) => row.inspectMsPerImage),
-    backboneMsPerImage: mean((row) => row.backboneMsPerImage),
-    steps: mean((row) => row.steps),
-    stepMs: mean((row) => row.stepMs),
-    forwardMs: mean((row) => row.forwardMs),
-  };
-}
-
-const COLUMNS: readonly [title: string, show: (row: Record<string, unknown>) => string][] = [
-  ['data', (row) => String(row.data)],
-  ['method', (row) => String(row.method)],
-  ['good', (row) => String(row.nGood)],
-  ['seed', (row) => String(row.seed)],
-  ...(['imageAuroc', 'imageAp', 'imageF1', 'pixelAuroc', 'pixelAp', 'aupro'] as const).map(
-    (name): [string, (row: Record<string, unknown>) => string] => [
-      name,
-      (row) => (typeof row[name] === 'number' ? row[name].toFixed(4) : 'n/d'),
-    ],
-  ),
-  ['fit s', (row) => (Number(row.fitMs) / 1000).toFixed(2)],
-  ['fit/bare', (row) => ratio(Number(row.fitMs), Number(row.backboneMsPerImage) * Number(row.nGood))],
-  ['steps', (row) => (typeof row.steps === 'number' ? row.steps.toFixed(0) : '')],
-  ['step/fwd', (row) => (typeof row.stepMs === 'number' ? ratio(row.stepMs, Number(row.forwardMs)) : '')],
-  ['inspect ms', (row) => Number(row.inspectMsPerImage).toFixed(1)],
-  ['bare ms', (row) => Number(row.backboneMsPerImage).toFixed(1)],
-  ['insp/bare', (row) => ratio(Number(row.inspectMsPerImage), Number(row.backboneMsPerImage))],
-  ['peak MB', (row) => String(row.peakRssMb)],
-];
-
-const ratio = (a: number, b: number): string => (b ? (a / b).toFixed(2) : 'n/d');
-
-const tableOf = (rows: readonly Record<string, unknown>[]): string[][] => [
-  COLUMNS.map(([title]) => title),
-  ...rows.map((row) => COLUMNS.map(([, show]) => show(row))),
-];
-
-function printTable(cells: readonly string[][]): void {
-  const widths = COLUMNS.map((_, i) => Math.max(...cells.map((line) => line[i].length)));
-  for (const line of cells) console.log(line.map((cell, i) => cell.padEnd(widths[i])).join('  '));
-}
 
 /** What was typed, data folders by their names alone. */
 const commandLine = (): string =>
@@ -318,9 +327,15 @@ async function main(): Promise<void> {
   const p = plan(flags);
   const host = await openHost(p.provider);
   const rows: Row[] = [];
-  const shown: Record<string, unknown>[] = [];
+  const shown: ShownRow[] = [];
   for (const dataset of p.datasets)
     for (const method of p.methods) {
+      if (Engine.methods[method]?.needs.support) {
+        const fewShot = await runAllShots(host, p, dataset, method);
+        rows.push(...fewShot.rows);
+        shown.push(...fewShot.shown);
+        continue;
+      }
       const own: Row[] = [];
       for (const seed of p.seeds) {
         own.push(await runOne(host, p, dataset, method, seed));
@@ -332,7 +347,9 @@ async function main(): Promise<void> {
   await host.close();
   printTable(tableOf(shown));
   if (p.doc) {
-    const rowsOfDoc = p.seeds.length > 1 ? shown.filter(({ seed }) => typeof seed === 'string') : shown;
+    const means = shown.filter(({ seed, draw }) => [seed, draw].some((own) => typeof own === 'string'));
+    // A row of its own stands where one run is all there is.
+    const rowsOfDoc = means.length ? shown.filter((row) => means.includes(row) || row.shots === 0) : shown;
     writeSection('docs/bench.md', p.doc, commandLine(), tableOf(rowsOfDoc));
   }
   if (p.json) writeFileSync(p.json, `${JSON.stringify(rows, null, 2)}\n`);

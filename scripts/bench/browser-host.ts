@@ -81,6 +81,10 @@ export class BrowserHost implements BenchHost {
     return host;
   }
 
+  usualSide(): Promise<number> {
+    throw new AppError('usage', 'support sets are drawn and fitted in this process: --provider cpu');
+  }
+
   async fit(spec: FitSpec, good: readonly BenchImage[]): Promise<FitSummary> {
     return this.#call('fit', spec, this.#offer(good));
   }

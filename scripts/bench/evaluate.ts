@@ -1,11 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { decodeImage } from '../../src/image/decode';
-import { toMaskInput } from '../../src/image/model-input';
 import { pixelMetrics } from '../../src/metrics/pixel-metrics';
 import { auroc, averagePrecision, f1Max } from '../../src/metrics/ranking';
 import type { BenchImage } from './dataset';
 import type { HostResult } from './host';
-import { sharpDecoder } from './node-host';
+import { readMask } from './decode';
 
 export interface Figures {
   readonly imageAuroc: number | null;
@@ -13,6 +10,8 @@ export interface Figures {
   readonly imageF1: number | null;
   readonly pixelAuroc: number | null;
   readonly pixelAp: number | null;
+  /** Of the best threshold. */
+  readonly pixelF1: number | null;
   readonly aupro: number | null;
 }
 
@@ -37,11 +36,7 @@ export async function evaluate(
     imageF1: f1Max(scores, labels)?.f1 ?? null,
     pixelAuroc: pixels.auroc,
     pixelAp: pixels.ap,
+    pixelF1: pixels.f1,
     aupro: pixels.aupro,
   };
-}
-
-async function readMask(path: string, side: number): Promise<Uint8Array> {
-  const { raster } = await decodeImage(readFileSync(path), path, sharpDecoder);
-  return toMaskInput(raster, side);
 }

@@ -1,15 +1,21 @@
-import type { FitSpec, FitSummary, StepCost } from '../../src/protocol/engine-api';
+import type { BackboneId } from '../../src/base/ids';
+import type { ClassShares, FitSpec, FitSummary, StepCost } from '../../src/protocol/engine-api';
 import type { BenchImage } from './dataset';
 
 export interface HostResult {
   readonly score: number;
   readonly map: Float32Array;
+  readonly classes?: ClassShares<Float32Array>;
+  readonly strangeness?: number;
 }
 
 /** Where the engine runs: in this process, or in a browser's workers. */
 export interface BenchHost {
   readonly provider: string;
-  fit(spec: FitSpec, good: readonly BenchImage[]): Promise<FitSummary>;
+  /** @param defects of a support set @throws usage where the host takes none */
+  fit(spec: FitSpec, good: readonly BenchImage[], defects?: readonly BenchImage[]): Promise<FitSummary>;
+  /** The side that images have for some weights. */
+  usualSide(backboneId: BackboneId): Promise<number>;
   /** Results in the order of the images, and the milliseconds all of them took together. */
   inspect(
     spec: FitSpec,

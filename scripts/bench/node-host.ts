@@ -1,14 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
-import sharp from 'sharp';
 import { AppError } from '../../src/base/errors';
 import type { BackboneId, FitId, JobId } from '../../src/base/ids';
 import type { Collaborators } from '../../src/engine/collaborators';
 import { Engine } from '../../src/engine/engine';
 import { decodeImage } from '../../src/image/decode';
 import { toModelInput } from '../../src/image/model-input';
-import type { PlatformDecoder } from '../../src/image/platform-decoder';
 import type { TensorData } from '../../src/base/tensor';
 import type { MethodState } from '../../src/methods/contract';
 import type { FitSpec, ImageSource } from '../../src/protocol/engine-api';
@@ -17,14 +15,9 @@ import { Runtime } from '../../src/runtime/runtime';
 import { bytesAsSource } from '../../src/weights/byte-source';
 import { parseManifest } from '../../src/weights/manifest';
 import type { BenchImage } from './dataset';
+import { readMask, sharpDecoder } from './decode';
 import type { BenchHost, HostResult } from './host';
 import { scoreByMeanImage } from './mean-image';
-
-/** JPEG, WebP and BMP in Node; browsers have their own decoder. */
-export const sharpDecoder: PlatformDecoder = async (bytes) => {
-  const { data, info } = await sharp(bytes).ensureAlpha().raw().toBuffer({ resolveWithObject: true });
-  return { width: info.width, height: info.height, rgba: data };
-};
 
 /** Weights by the name of a built-in, or a `.safetensors` file. */
 export function openWeightsFile(id: BackboneId): ReturnType<typeof bytesAsSource> {
@@ -47,16 +40,16 @@ export class NodeHost implements BenchHost {
   readonly #engine: Engine;
   readonly #states = new Map<FitId, MethodState>();
   readonly #pixels = new Map<string, Float32Array>();
+  readonly #masks = new Map<string, string>();
   readonly #files = new Map<string, string>();
+  readonly #embeddings = new Map<string, Float32Array>();
   readonly #pieces = new Map<string, TensorData>();
 
   constructor() {
     const collaborators: Collaborators = {
       openRuntime: async () => new Runtime(nodeBackend(ort)),
       loadPixels: (image, { side, white, kernel }) => this.#load(image, side, white, kernel),
-      loadMask: async () => {
-        throw new AppError('usage', 'the bench fits on good images alone');
-      },
+      loadMask: async ({ image }, side) => readMask(this.#masks.get(image.id)!, side),
       openWeights: async (id) => openWeightsFile(id),
       checkpoints: {
         // Only what a fit reads again: features too large for memory.
@@ -66,6 +59,11 @@ export class NodeHost implements BenchHost {
         },
         clear: async () => this.#pieces.clear(),
       },
+      openMerges: async () => readFileSync('public/models/clip-merges.txt', 'utf8'),
+      embeddings: {
+        get: async (encoder, of) => this.#embeddings.get(`${encoder}|${of}`),
+        put: async (encoder, of, embedding) => void this.#embeddings.set(`${encoder}|${of}`, embedding),
+      },
       states: {
         get: async (id) => this.#states.get(id),
         put: async (id, state) => void this.#states.set(id, state),
@@ -74,12 +72,22 @@ export class NodeHost implements BenchHost {
     this.#engine = new Engine(collaborators);
   }
 
-  async fit(spec: FitSpec, good: readonly BenchImage[]) {
-    await this.#decode(spec, good);
+  async fit(spec: FitSpec, good: readonly BenchImage[], defects: readonly BenchImage[] = []) {
+    await this.#decode(spec, [...good, ...defects]);
+    const names = spec.support?.prompts.classes.map(({ name }) => name) ?? [];
+    const known = defects.map((image) => {
+      if (image.maskFile) this.#masks.set(image.id, image.maskFile);
+      const mask = image.maskFile ? new Blob() : undefined;
+      return { image: toSource(image), mask, classIndex: names.indexOf(image.className) };
+    });
     return this.#engine.fit(
-      { jobId: 'fit' as JobId, spec, good: good.map(toSource), defects: [] },
+      { jobId: 'fit' as JobId, spec, good: good.map(toSource), defects: known },
       () => undefined,
     );
+  }
+
+  async usualSide(backboneId: BackboneId) {
+    return (await this.#engine.backbone(backboneId)).backbone.sides.usual;
   }
 
   async inspect(spec: FitSpec, images: readonly BenchImage[]) {
@@ -135,9 +143,10 @@ export class NodeHost implements BenchHost {
   }
 
   async #decode(spec: FitSpec, images: readonly BenchImage[]): Promise<void> {
+    const { kernel } = (await this.#engine.backbone(spec.backboneId)).backbone;
     for (const image of images) {
       this.#files.set(image.id, image.file);
-      await this.#load(toSource(image), spec.side, spec.white, 'bilinear');
+      await this.#load(toSource(image), spec.side, spec.white, kernel);
     }
   }
 

@@ -1,7 +1,5 @@
 import { AppError, toAppError } from '../base/errors';
-import type { BackboneId, ImageId } from '../base/ids';
-import { kept } from '../base/kept';
-import { recogniseClip } from '../nn/clip/recognise';
+import type { ImageId } from '../base/ids';
 import type {
   AskRequest,
   AskResult,
@@ -10,31 +8,26 @@ import type {
   Match,
   ReadText,
 } from '../protocol/engine-api';
-import { CONTEXT_LENGTH, ClipTokenizer } from '../text/tokenizer';
-import { Safetensors } from '../weights/safetensors';
-import { shapesOf } from './backbones';
-import { ClipEncoder } from './clip-encoder';
-import type { AskingCollaborators } from './collaborators';
+import { CONTEXT_LENGTH } from '../text/tokenizer';
+import type { ClipEncoder } from './clip-encoder';
+import type { Collaborators } from './collaborators';
+import { keyOf } from './encoders';
 import type { Engine } from './engine';
 
-/** What the SEM encoder's stem is made of. */
-const STEM_BACKBONE = 'builtin:efficientnet-lite0' as BackboneId;
 /** Beside a text's own tokens stand its start and its end. */
 const START_AND_END = 2;
 
 /** Free text against images: each image is embedded once for an encoder, each question runs the text tower alone. */
 export class Asking {
-  readonly #opened = new Map<string, Promise<ClipEncoder>>();
-  readonly #tokenizers = new Map<'clip', Promise<ClipTokenizer>>();
   /** By encoder and image: the store may be full, and is slower. */
   readonly #embeddings = new Map<string, Float32Array>();
 
   constructor(
     private readonly engine: Pick<
       Engine,
-      'backbone' | 'runtime' | 'withRecovery' | 'endIfCancelled' | 'ended'
+      'encoders' | 'runtime' | 'withRecovery' | 'endIfCancelled' | 'ended'
     >,
-    private readonly parts: AskingCollaborators,
+    private readonly parts: Pick<Collaborators, 'loadPixels' | 'embeddings'>,
   ) {}
 
   /**
@@ -42,8 +35,8 @@ export class Asking {
    * @throws model/… when the tokenizer's or the encoder's file can't be read
    */
   async readText(text: string, choice?: EncoderChoice): Promise<ReadText> {
-    const tokenizer = await this.#tokenizer();
-    const encoder = choice && (await this.#encoder(choice));
+    const tokenizer = await this.engine.encoders.tokenizer();
+    const encoder = choice && (await this.engine.encoders.encoder(choice));
     const context = encoder?.config.text.context ?? CONTEXT_LENGTH;
     const tokens = tokenizer.tokens(text);
     const unknown = await encoder?.unknown(tokens.map(({ id }) => id));
@@ -67,8 +60,8 @@ export class Asking {
     report: (results: readonly AskResult[]) => void | Promise<void>,
   ): Promise<void> {
     try {
-      const encoder = await this.#encoder(choice);
-      const { ids } = (await this.#tokenizer()).encode(text, encoder.config.text.context);
+      const encoder = await this.engine.encoders.encoder(choice);
+      const { ids } = (await this.engine.encoders.tokenizer()).encode(text, encoder.config.text.context);
       if (ids.length === START_AND_END)
         throw new AppError('text/prompt', 'there is no word in the question', {
           hint: 'Type what the images should show.',
@@ -137,23 +130,7 @@ export class Asking {
     // A full store costs the next visit time, and this one nothing.
     await this.parts.embeddings.put(encoder, imageId, embedding).catch(() => undefined);
   }
-
-  #encoder(choice: EncoderChoice): Promise<ClipEncoder> {
-    return kept(this.#opened, keyOf(choice), async () => {
-      const file = await Safetensors.open(await this.parts.openWeights(choice.backboneId));
-      const clip = recogniseClip(shapesOf(file));
-      if (!clip) throw new AppError('model/unknown', 'these weights are no CLIP', { hint: 'Choose a CLIP.' });
-      return new ClipEncoder(file, clip, choice.activation, () => this.engine.backbone(STEM_BACKBONE));
-    });
-  }
-
-  #tokenizer(): Promise<ClipTokenizer> {
-    return kept(this.#tokenizers, 'clip', async () => new ClipTokenizer(await this.parts.openMerges()));
-  }
 }
-
-/** An encoder with its activation: the same weights see otherwise with another. */
-const keyOf = ({ backboneId, activation }: EncoderChoice): string => `${backboneId}.${activation}`;
 
 /** Of unit vectors, the cosine. */
 function product(a: Float32Array, b: Float32Array): number {

@@ -4,7 +4,9 @@ import type { Shape, TensorData } from '../base/tensor';
 import { LEVEL_ROLES, expectedTensors } from '../nn/backbones/backbone';
 import type { Backbone } from '../nn/backbones/backbone';
 import { recogniseBackbone } from '../nn/backbones/recognise';
-import { recogniseClip } from '../nn/clip/recognise';
+import { clipBackbone } from '../nn/clip/clip-backbone';
+import type { Activation } from '../nn/clip/config';
+import { readClip, recogniseClip } from '../nn/clip/recognise';
 import type { RecognisedClip } from '../nn/clip/recognise';
 import { FrozenWeights } from '../nn/frozen-weights';
 import type { BackboneDescription } from '../protocol/engine-api';
@@ -61,13 +63,38 @@ function describeClip({ title, shape, activation }: RecognisedClip, ownVocabular
   };
 }
 
-/** Opens a weights file: recognises it and reads the tensors that tapped layers need. @throws model/… */
-export async function loadBackbone(source: ByteSource): Promise<LoadedBackbone> {
+/**
+ * Opens a weights file: recognises it and reads the tensors that tapped layers need; of a CLIP its vision tower.
+ * @param clip what a CLIP's file doesn't tell, and EfficientNet-Lite0 for the SEM encoder; without it no CLIP is opened
+ * @throws model/…
+ */
+export async function loadBackbone(
+  source: ByteSource,
+  clip?: { readonly activation: Activation; readonly stem: () => Promise<LoadedBackbone> },
+): Promise<LoadedBackbone> {
   const file = await Safetensors.open(source);
+  const recognised = clip && recogniseClip(shapesOf(file));
+  if (recognised) return loadVisionTower(file, recognised, clip);
   const { backbone, prefix } = recogniseBackbone(shapesOf(file));
   const layers = LEVEL_ROLES.map((role) => backbone.levels[role]);
   const tensors = new Map<string, TensorData>();
   for (const name of expectedTensors(backbone, layers).keys())
     tensors.set(name, await file.read(prefix + name));
+  return { backbone, weights: new FrozenWeights(tensors) };
+}
+
+async function loadVisionTower(
+  file: Safetensors,
+  recognised: RecognisedClip,
+  { activation, stem }: { readonly activation: Activation; readonly stem: () => Promise<LoadedBackbone> },
+): Promise<LoadedBackbone> {
+  const backbone = clipBackbone({ ...recognised.shape, activation });
+  const shapes = expectedTensors(backbone, Object.values(backbone.levels));
+  const own = [...shapes.keys()].filter((name) => name.startsWith('visual.'));
+  const tensors = new Map(await readClip(recognised, (name) => file.read(name), own));
+  if (recognised.shape.input === 'stem') {
+    const { weights } = await stem();
+    for (const [name, shape] of shapes) if (!tensors.has(name)) tensors.set(name, weights.get(name, shape));
+  }
   return { backbone, weights: new FrozenWeights(tensors) };
 }

@@ -1,7 +1,45 @@
+import { Rng } from '../base/rng';
 import { calibration, goodOnlyThreshold } from '../metrics/threshold';
 import { quantile } from '../metrics/statistics';
 import type { FitCalibration } from '../protocol/engine-api';
+import { generateImage } from '../sample/generate';
 import type { ScoredImage } from './scorer';
+
+/** Good images of a set that a support set leaves are enough to tell a threshold from this number on. */
+const LEAST_OTHERS = 4;
+const MOST_OTHERS = 32;
+const SYNTHETIC = 16;
+
+/** Good images that tell a threshold. */
+export interface HeldOut {
+  readonly way: FitCalibration['heldOut'];
+  readonly count: number;
+  /** One at the input side, 0 … 1. @shape [side·side] */
+  load(index: number): Promise<Float32Array>;
+  /** Which of the fitted images one is, for methods that leave one out at a time. */
+  fitted?(index: number): number;
+}
+
+/**
+ * For methods that are taught by a support set: good images that it leaves, or pictures of the built-in generator
+ * where there are too few.
+ * @param load reads one of the images
+ */
+export function besideSupport<T>(
+  others: readonly T[],
+  side: number,
+  load: (image: T) => Promise<Float32Array>,
+): HeldOut {
+  const some = others.slice(0, MOST_OTHERS);
+  if (some.length >= LEAST_OTHERS)
+    return { way: 'others', count: some.length, load: (index) => load(some[index]) };
+  const draw = async (index: number) => {
+    const spec = { width: side, height: side, className: 'good' } as const;
+    const { pixels } = generateImage(new Rng(0, `calibration.${index}`), spec);
+    return Float32Array.from(pixels, (value) => value / 255);
+  };
+  return { way: 'synthetic', count: SYNTHETIC, load: draw };
+}
 
 /** Share of good pixels below the pixel threshold. @source methods.md 20.6 */
 const PIXEL_QUANTILE = 0.9995;
@@ -18,7 +56,7 @@ export class GoodScores {
   constructor(
     side: number,
     images: number,
-    private readonly way: Exclude<FitCalibration['heldOut'], 'none'>,
+    private readonly way: FitCalibration['heldOut'],
   ) {
     this.#stride = Math.max(1, Math.ceil((images * side * side) / MOST_PIXELS));
   }

@@ -16,6 +16,7 @@ import { VisionTower, clipNormalise } from '../nn/clip/vision';
 import { FrozenWeights } from '../nn/frozen-weights';
 import { FrozenLayers } from '../nn/layers';
 import type { Program } from '../runtime/program';
+import type { Priority } from '../runtime/queue';
 import type { Runtime } from '../runtime/runtime';
 import type { Safetensors } from '../weights/safetensors';
 import type { LoadedBackbone } from './backbones';
@@ -23,6 +24,9 @@ import { stackImages } from './features';
 
 /** Images in a run on a GPU. On a processor one keeps all cores busy, and a cancel is heard sooner. */
 const GPU_BATCH = 4;
+
+/** Lengths of texts are rounded up to this, so that few programs serve all. */
+const LENGTH_STEP = 8;
 
 const TOKEN_TABLE = 'token_embedding.weight';
 
@@ -39,6 +43,8 @@ export class ClipEncoder {
   readonly #tables = new Map<'ids', Promise<Int32Array | undefined>>();
   readonly #images: Programs = new WeakMap();
   readonly #texts: Programs = new WeakMap();
+  /** By batch and length. */
+  readonly #manyTexts = new WeakMap<Runtime, Promise<Map<string, Promise<Program>>>>();
 
   /** @param lite0 EfficientNet-Lite0, asked for where the encoder stands on its features */
   constructor(
@@ -91,13 +97,66 @@ export class ClipEncoder {
     // Always as long as the context, which is exact: a program for each length would hold the tower's weights anew.
     const tokens = new Float32Array(context * width);
     tokens.set(floats(rows));
-    const program = await kept(this.#texts, runtime, () => this.#compileText(runtime));
+    const program = await kept(this.#texts, runtime, () => this.#compileText(runtime, 1, context, 'inspect'));
     const feeds = {
       tokens: floatTensor([1, context, width], tokens),
       end: intTensor([1], [ids.length - 1]),
     };
     const { values } = await program.run(feeds, { priority: 'inspect' });
     return floats(values.embedding).slice();
+  }
+
+  /**
+   * Several texts at once, cut to the longest of them rounded up, which is exact and cheaper.
+   * @param batch texts that a program takes; a shorter list is filled up
+   * @returns a unit vector [embed] for each
+   * @throws as `embedText`
+   */
+  async embedTexts(
+    runtime: Runtime,
+    texts: readonly (readonly number[])[],
+    batch: number,
+  ): Promise<Float32Array[]> {
+    const { context, width } = this.config.text;
+    const longest = Math.max(...texts.map(({ length }) => length));
+    const length = Math.min(context, Math.ceil(longest / LENGTH_STEP) * LENGTH_STEP);
+    const table = await this.#tokenIds();
+    const distinct = [...new Set(texts.flat())];
+    const rows = floats(
+      await this.file.readRows(
+        this.clip.prefix + nameInFile(this.clip.naming, TOKEN_TABLE),
+        table ? tokenRows(table, distinct) : distinct,
+      ),
+    );
+    const rowOf = new Map(distinct.map((id, row) => [id, row]));
+    const tokens = new Float32Array(batch * length * width);
+    const ends = new Int32Array(batch);
+    texts.forEach((ids, i) => {
+      ends[i] = ids.length - 1;
+      ids.forEach((id, at) => {
+        const row = rowOf.get(id)!;
+        tokens.set(rows.subarray(row * width, (row + 1) * width), (i * length + at) * width);
+      });
+    });
+    const programs = kept(this.#manyTexts, runtime, async () => new Map<string, Promise<Program>>());
+    const program = await kept(await programs, `${batch}x${length}`, () =>
+      this.#compileText(runtime, batch, length, 'fit'),
+    );
+    const { values } = await program.run({
+      tokens: floatTensor([batch, length, width], tokens),
+      end: intTensor([batch], ends),
+    });
+    const found = floats(values.embedding);
+    const { embed } = this.config;
+    return texts.map((_, i) => found.slice(i * embed, (i + 1) * embed));
+  }
+
+  /** A vector that the file has ready for one of the groups of captions it was trained with. */
+  async shippedVector(group: number | undefined): Promise<Float32Array | undefined> {
+    const name = `${this.clip.prefix}text_vectors`;
+    if (group === undefined || !this.file.tensors.has(name)) return undefined;
+    const { embed } = this.config;
+    return floats(await this.file.read(name)).slice(group * embed, (group + 1) * embed);
   }
 
   /** Of some token ids those that the encoder has no row for: only encoders with a part of CLIP's vocabulary lack any. */
@@ -127,13 +186,13 @@ export class ClipEncoder {
     );
   }
 
-  async #compileText(runtime: Runtime): Promise<Program> {
-    const { context, width } = this.config.text;
+  async #compileText(runtime: Runtime, batch: number, length: number, priority: Priority): Promise<Program> {
+    const { width } = this.config.text;
     const graph = new GraphBuilder();
     const tower = new TextTower(new FrozenLayers(graph, await this.#tower('text'), 0), this.config);
-    const tokens = graph.input('tokens', [1, context, width]);
-    graph.output('embedding', l2Normalise(tower.encode(tokens, graph.input('end', [1], 'int32'))));
-    return runtime.compile(graph.build(), { priority: 'inspect' });
+    const tokens = graph.input('tokens', [batch, length, width]);
+    graph.output('embedding', l2Normalise(tower.encode(tokens, graph.input('end', [batch], 'int32'))));
+    return runtime.compile(graph.build(), { priority });
   }
 
   #tower(which: 'vision' | 'text'): Promise<FrozenWeights> {

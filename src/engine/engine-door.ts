@@ -12,15 +12,12 @@ import { GraphBuilder } from '../graph/builder';
 import { add } from '../graph/ops/index';
 import { Asking } from './asking';
 import { describeBackbone } from './backbones';
-import type { AskingCollaborators, Collaborators } from './collaborators';
+import type { Collaborators } from './collaborators';
 import { describeMethods } from './describe';
 import { Engine } from './engine';
 
 /** What the worker's door hands in: its lines to other threads and to the store. */
-export interface DoorParts extends Omit<
-  Collaborators & AskingCollaborators,
-  'openRuntime' | 'openWeights' | 'openMerges'
-> {
+export interface DoorParts extends Omit<Collaborators, 'openRuntime' | 'openWeights' | 'openMerges'> {
   /** Bytes of a backbone that the user brought. */
   droppedWeights(id: BackboneId): Promise<ByteSource | undefined>;
 }
@@ -41,7 +38,7 @@ export class BrowserEngine {
   #selfTest: Readonly<Record<string, number>> = {};
 
   constructor(private readonly parts: DoorParts) {
-    const collaborators: Collaborators & AskingCollaborators = {
+    const collaborators: Collaborators = {
       ...parts,
       openRuntime: (without) => this.#openRuntime(without.has('webgpu') ? 'wasm' : this.#wish),
       openWeights: (id) => this.#openWeights(id),

@@ -22,19 +22,25 @@ import type {
   ReconstructRequest,
   Reconstruction,
 } from '../protocol/engine-api';
+import type { Activation } from '../protocol/engine-api';
 import type { Runtime } from '../runtime/runtime';
 import { quantile } from '../metrics/statistics';
 import { Rng } from '../base/rng';
 import { loadBackbone } from './backbones';
 import type { LoadedBackbone } from './backbones';
-import { GoodScores } from './calibrate';
+import { GoodScores, besideSupport } from './calibrate';
+import type { HeldOut } from './calibrate';
 import { JobClock } from './clock';
 import type { Collaborators } from './collaborators';
+import { Encoders, keyOf } from './encoders';
 import { BATCH, EngineFitContext, FitControl, TrialContext, startFit } from './fit';
 import { FeatureExtractor, disposeTaps, stackImages } from './features';
 import { estimateFit } from './memory';
 import { Redrawer } from './redrawer';
 import { Scorer } from './scorer';
+
+/** What the SEM encoder's stem is made of. */
+const STEM_BACKBONE = 'builtin:efficientnet-lite0' as BackboneId;
 
 const WARM_UP = 2;
 const MEASURED_BATCHES = 9;
@@ -49,14 +55,19 @@ const MOST_LOSSES = 2;
 export class Engine {
   #runtime: Promise<Runtime> | undefined;
   #losses = 0;
-  readonly #backbones = new Map<BackboneId, Promise<LoadedBackbone>>();
+  /** By weights and activation. */
+  readonly #backbones = new Map<string, Promise<LoadedBackbone>>();
   readonly #states = new Map<FitId, Promise<MethodState>>();
   readonly #cancelled = new Set<JobId>();
   /** Fits begun so far: one ends the measuring that is under way. */
   #fits = 0;
   #scorers: { readonly runtime: Runtime; readonly byKey: Map<string, Promise<Scorer>> } | undefined;
 
-  constructor(private readonly collaborators: Collaborators) {}
+  readonly encoders: Encoders;
+
+  constructor(private readonly collaborators: Collaborators) {
+    this.encoders = new Encoders(collaborators, () => this.backbone(STEM_BACKBONE));
+  }
 
   /** Every method by the name it is exported under, recommended ones first, then by title. */
   static readonly methods: Readonly<Record<string, Detector>> = Object.fromEntries(
@@ -83,15 +94,19 @@ export class Engine {
     return detector;
   }
 
-  backbone(id: BackboneId): Promise<LoadedBackbone> {
-    return kept(this.#backbones, id, () => this.collaborators.openWeights(id).then(loadBackbone));
+  /** @param activation of a CLIP whose file doesn't tell it */
+  backbone(id: BackboneId, activation: Activation = 'gelu'): Promise<LoadedBackbone> {
+    const stem = () => this.backbone(STEM_BACKBONE);
+    return kept(this.#backbones, keyOf({ backboneId: id, activation }), async () =>
+      loadBackbone(await this.collaborators.openWeights(id), { activation, stem }),
+    );
   }
 
   /** @throws fit/memory when the device is known not to have it, fit/option */
   async estimate(request: MemoryRequest): Promise<MemoryEstimate> {
-    const { method, options, backboneId, side, goodImages, defectImages } = request;
+    const { method, options, backboneId, activation, side, goodImages, defectImages } = request;
     const detector = Engine.method(method);
-    const { backbone } = await this.backbone(backboneId);
+    const { backbone } = await this.backbone(backboneId, activation);
     const taps = tapShapes(backbone, side, detector.needs.taps);
     const size: FitSize = { taps, side, goodImages, defectImages, backbone };
     const { report } = await this.runtime();
@@ -103,10 +118,10 @@ export class Engine {
    * @throws cancelled when a fit begins meanwhile: the device is the fit's
    */
   async measureTraining(request: MemoryRequest): Promise<StepCost | null> {
-    const { method, options, backboneId, side, goodImages } = request;
+    const { method, options, backboneId, activation, side, goodImages } = request;
     const begun = this.#fits;
     const detector = Engine.method(method);
-    const backbone = await this.backbone(backboneId);
+    const backbone = await this.backbone(backboneId, activation);
     const spec: FitSpec = {
       fitId: '' as FitId,
       method,
@@ -166,7 +181,7 @@ export class Engine {
    * @throws fit/…, image/…, model/…, cancelled
    */
   async fit(
-    { jobId, spec, good, defects }: FitRequest,
+    { jobId, spec, good, defects, others = [] }: FitRequest,
     report: (progress: JobProgress) => void,
   ): Promise<FitSummary> {
     this.#fits++;
@@ -181,7 +196,7 @@ export class Engine {
       if (control.ending && !progress.usable && steps === undefined) this.endIfCancelled(jobId);
     };
     try {
-      const backbone = await this.backbone(spec.backboneId);
+      const backbone = await this.backbone(spec.backboneId, spec.activation);
       const detector = Engine.method(spec.method);
       const images = { good, defects };
       const { state, resumedImages } = await this.withRecovery(async (runtime) => {
@@ -193,6 +208,7 @@ export class Engine {
           images,
           this.collaborators,
           control,
+          this.encoders,
         );
         const fit = startFit(detector, context, spec, runtime.report);
         let step = await fit.next();
@@ -204,7 +220,7 @@ export class Engine {
       });
       const durationMs = performance.now() - start;
       const calibration = await this.withRecovery((runtime) =>
-        this.#calibrate(runtime, backbone, spec, state, good, tick),
+        this.#calibrate(runtime, backbone, spec, state, this.#heldOut(backbone, spec, good, others), tick),
       );
       await this.collaborators.states.put(spec.fitId, state);
       this.#states.set(spec.fitId, Promise.resolve(state));
@@ -229,29 +245,47 @@ export class Engine {
     backbone: LoadedBackbone,
     spec: FitSpec,
     state: MethodState,
-    good: FitRequest['good'],
+    held: HeldOut,
     tick: (progress: FitProgress) => void,
   ): Promise<FitCalibration> {
     const detector = Engine.method(spec.method);
-    const { leavesOut } = detector;
+    const scores = new GoodScores(spec.side, held.count, held.way);
+    if (!held.count) return scores.finish();
+    const options = completeOptions(detector.options, spec.options);
+    const batch = Math.min(BATCH, held.count);
+    const size = { side: spec.side, batch, heldOut: detector.leavesOut, priority: 'fit' } as const;
+    const scorer = await Scorer.open(runtime, backbone, detector, state, options, size);
+    const all = Array.from({ length: held.count }, (_, i) => i);
+    for (let first = 0; first < held.count; first += batch) {
+      const some = all.slice(first, first + batch);
+      const images = await Promise.all(some.map((index) => held.load(index)));
+      const scored = await scorer.score(images, held.fitted && some.map(held.fitted));
+      scored.forEach((result) => scores.add(result));
+      tick({ phase: 'calibration', done: first + some.length, total: held.count, unit: 'images' });
+    }
+    return scores.finish();
+  }
+
+  /** The good images that a fit's threshold is drawn from. */
+  #heldOut(
+    backbone: LoadedBackbone,
+    spec: FitSpec,
+    good: FitRequest['good'],
+    others: FitRequest['good'],
+  ): HeldOut {
+    const load = (image: ImageSource) => this.#load(image, backbone, spec);
+    const { leavesOut, needs } = Engine.method(spec.method);
+    if (needs.support) return besideSupport(others, spec.side, load);
     // With one image nothing is left to hold it against.
     const held = leavesOut
       ? Array.from({ length: good.length < 2 ? 0 : good.length }, (_, i) => i)
       : [...splitGood(good.length, { rng: (stream) => new Rng(spec.seed, stream) }).heldOut];
-    const scores = new GoodScores(spec.side, held.length, leavesOut ? 'one at a time' : 'a part');
-    if (!held.length) return scores.finish();
-    const options = completeOptions(detector.options, spec.options);
-    const batch = Math.min(BATCH, held.length);
-    const size = { side: spec.side, batch, heldOut: leavesOut, priority: 'fit' } as const;
-    const scorer = await Scorer.open(runtime, backbone, detector, state, options, size);
-    for (let first = 0; first < held.length; first += batch) {
-      const some = held.slice(first, first + batch);
-      const images = await Promise.all(some.map((index) => this.#load(good[index], backbone, spec)));
-      const scored = await scorer.score(images, some);
-      scored.forEach((result) => scores.add(result));
-      tick({ phase: 'calibration', done: first + some.length, total: held.length, unit: 'images' });
-    }
-    return scores.finish();
+    return {
+      way: leavesOut ? 'one at a time' : 'a part',
+      count: held.length,
+      load: (index) => load(good[held[index]]),
+      fitted: (index) => held[index],
+    };
   }
 
   /**
@@ -261,7 +295,7 @@ export class Engine {
    */
   async inspect({ jobId, spec, images }: InspectRequest, report: ReportInspection): Promise<void> {
     try {
-      const backbone = await this.backbone(spec.backboneId);
+      const backbone = await this.backbone(spec.backboneId, spec.activation);
       const state = await this.#state(spec.fitId);
       const batch = Math.min(BATCH, images.length);
       for (let first = 0; first < images.length; first += batch) {
@@ -298,13 +332,13 @@ export class Engine {
       return scorer.score(good.map(({ pixels }) => pixels));
     });
     const durationMs = (performance.now() - start) / good.length;
-    for (const [i, { score, map }] of scored.entries())
-      await report({ imageId: good[i].image.id, score, map, side: spec.side, durationMs });
+    for (const [i, found] of scored.entries())
+      await report({ imageId: good[i].image.id, ...found, side: spec.side, durationMs });
   }
 
   /** A fit's own picture of an image. @throws fit/option, store/missing, image/… */
   async reconstruct({ spec, image }: ReconstructRequest): Promise<Reconstruction> {
-    const backbone = await this.backbone(spec.backboneId);
+    const backbone = await this.backbone(spec.backboneId, spec.activation);
     const detector = Engine.method(spec.method);
     const state = await this.#state(spec.fitId);
     const pixels = await this.#load(image, backbone, spec);

@@ -14,6 +14,7 @@ import type {
   Mirror,
   Portion,
   StepCost,
+  Support,
 } from '../methods/contract';
 import { completeOptions } from '../methods/options';
 import { tapShapes } from '../nn/backbones/backbone';
@@ -22,6 +23,7 @@ import type { ProviderReport } from '../runtime/ort';
 import type { Runtime } from '../runtime/runtime';
 import type { LoadedBackbone } from './backbones';
 import type { Collaborators } from './collaborators';
+import type { Encoders } from './encoders';
 import { FeatureExtractor, disposeTaps, stackImages } from './features';
 import { estimateFit } from './memory';
 
@@ -71,6 +73,7 @@ export class EngineFitContext implements FitContext {
     private readonly images: FitImages,
     private readonly collaborators: Collaborators,
     private readonly control = new FitControl(),
+    private readonly encoders?: Encoders,
   ) {
     this.side = spec.side;
     this.taps = tapShapes(loaded.backbone, spec.side, detector.needs.taps);
@@ -95,6 +98,21 @@ export class EngineFitContext implements FitContext {
 
   get ending(): boolean {
     return this.control.ending;
+  }
+
+  get support(): Support | undefined {
+    const { support, backboneId, activation = 'gelu' } = this.spec;
+    const { encoders } = this;
+    if (!support || !encoders) return undefined;
+    const { prompts, normal } = support;
+    return {
+      classes: prompts.classes.map(({ name }) => name),
+      normal,
+      defectClasses: this.images.defects.map(({ classIndex }) => classIndex!),
+      masked: this.images.defects.map(({ mask }) => !!mask),
+      texts: () =>
+        encoders.texts(this.runtime, { backboneId, activation }, support, (text) => this.remark(text)),
+    };
   }
 
   remark(text: string): void {

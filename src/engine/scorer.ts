@@ -2,7 +2,7 @@ import { floatTensor, floats } from '../base/tensor';
 import type { TensorData } from '../base/tensor';
 import { GraphBuilder } from '../graph/builder';
 import type { Value } from '../graph/value';
-import type { Detector, MethodState, StateValues } from '../methods/contract';
+import type { ClassShares, Detector, MethodState, StateValues } from '../methods/contract';
 import type { Options } from '../methods/options';
 import type { Program } from '../runtime/program';
 import type { Priority } from '../runtime/queue';
@@ -14,6 +14,9 @@ export interface ScoredImage {
   readonly score: number;
   /** [side·side] */
   readonly map: Float32Array;
+  readonly classes?: ClassShares<Float32Array>;
+  /** Above 1 for an image unlike those that the encoder was trained on. */
+  readonly strangeness?: number;
 }
 
 /** A fit's state inside a graph, as frozen weights. */
@@ -25,9 +28,21 @@ export const stateValues = (graph: GraphBuilder, state: MethodState): StateValue
     ]),
   );
 
+const SHARES = ['fused', 'text', 'head'] as const;
+
+/** One image's probabilities out of a batch's. */
+function sharesOf(values: Readonly<Record<string, TensorData>>, index: number): ClassShares<Float32Array> {
+  const of = (part: (typeof SHARES)[number]) => {
+    const count = values[part].shape[1];
+    return floats(values[part]).slice(index * count, (index + 1) * count);
+  };
+  return { fused: of('fused'), text: of('text'), head: of('head') };
+}
+
 /** A fit at work: backbone program, then score program; only map and score are read back. */
 export class Scorer {
   private constructor(
+    private readonly runtime: Runtime,
     private readonly extractor: FeatureExtractor,
     private readonly program: Program,
     private readonly heldOut: boolean,
@@ -47,7 +62,10 @@ export class Scorer {
     const extractor = await FeatureExtractor.open(
       runtime,
       backbone,
-      detector.needs.taps,
+      // Whoever stands on an encoder is told what that makes of the image itself.
+      detector.needs.support && backbone.backbone.levels.strangeness
+        ? [...detector.needs.taps, 'strangeness']
+        : detector.needs.taps,
       side,
       batch,
       priority,
@@ -62,7 +80,14 @@ export class Scorer {
     );
     graph.output('map', scored.map);
     graph.output('score', scored.score);
-    return new Scorer(extractor, await runtime.compile(graph.build(), { priority }), heldOut, priority);
+    for (const part of SHARES) if (scored.classes) graph.output(part, scored.classes[part]);
+    return new Scorer(
+      runtime,
+      extractor,
+      await runtime.compile(graph.build(), { priority }),
+      heldOut,
+      priority,
+    );
   }
 
   get batch(): number {
@@ -77,7 +102,7 @@ export class Scorer {
   async score(images: readonly Float32Array[], index: readonly number[] = []): Promise<ScoredImage[]> {
     const { side, batch } = this.extractor;
     const stacked = stackImages(images, batch, side);
-    const taps = await this.extractor.run(stacked, this.priority);
+    const { strangeness, ...taps } = await this.extractor.run(stacked, this.priority);
     try {
       const feeds: Record<string, TensorData> = { image: stacked };
       if (this.heldOut)
@@ -88,10 +113,16 @@ export class Scorer {
       const { values } = await this.program.run({ ...feeds, ...taps }, { priority: this.priority });
       const maps = floats(values.map);
       const scores = floats(values.score);
+      const strange = strangeness && floats(await this.runtime.read(strangeness));
       const pixels = side * side;
-      return images.map((_, b) => ({ score: scores[b], map: maps.slice(b * pixels, (b + 1) * pixels) }));
+      return images.map((_, b) => ({
+        score: scores[b],
+        map: maps.slice(b * pixels, (b + 1) * pixels),
+        ...('fused' in values && { classes: sharesOf(values, b) }),
+        ...(strange && { strangeness: strange[b] }),
+      }));
     } finally {
-      disposeTaps(taps);
+      disposeTaps({ ...taps, strangeness });
     }
   }
 }

@@ -175,6 +175,8 @@ export interface MemoryRequest {
   readonly method: string;
   readonly options: Options;
   readonly backboneId: BackboneId;
+  /** Of a CLIP whose file doesn't tell it. */
+  readonly activation?: Activation;
   readonly side: number;
   readonly goodImages: number;
   readonly defectImages: number;

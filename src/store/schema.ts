@@ -77,8 +77,8 @@ export interface Schema extends DBSchema {
   results: { key: [FitId, ImageId]; value: ResultRecord };
   backbones: { key: BackboneId; value: BackboneRecord };
   settings: { key: string; value: unknown };
-  /** By encoder, its id and activation, and image. */
-  embeddings: { key: [string, ImageId]; value: Float32Array };
+  /** By encoder, its id and activation, and hash of an image or a text. */
+  embeddings: { key: [string, string]; value: Float32Array };
 }
 
 export const DATABASE = 'darkfield';

@@ -7,6 +7,7 @@ import { Rng } from '../../src/base/rng';
 import { floatTensor, floats, intTensor } from '../../src/base/tensor';
 import type { TensorData } from '../../src/base/tensor';
 import { Asking } from '../../src/engine/asking';
+import { Encoders } from '../../src/engine/encoders';
 import { l2Normalise } from '../../src/graph/ops/index';
 import type { Value } from '../../src/graph/value';
 import type { ClipConfig } from '../../src/nn/clip/config';
@@ -15,7 +16,7 @@ import { TextTower } from '../../src/nn/clip/text';
 import { VisionTower, clipNormalise } from '../../src/nn/clip/vision';
 import { FrozenWeights } from '../../src/nn/frozen-weights';
 import { FrozenLayers } from '../../src/nn/layers';
-import type { Activation, AskResult, Match } from '../../src/protocol/engine-api';
+import type { Activation, AskResult, ImageSource, Match } from '../../src/protocol/engine-api';
 import type { PixelSpec } from '../../src/protocol/pixels-api';
 import { bytesAsSource } from '../../src/weights/byte-source';
 import type { ByteSource } from '../../src/weights/byte-source';
@@ -50,23 +51,36 @@ class World {
         return source.slice(start, end);
       },
     };
-    this.asking = new Asking(this.#testEngine.engine, {
+    const { engine } = this.#testEngine;
+    const parts = {
       openWeights: async () => watched,
       openMerges: async () => {
         this.merges++;
         return MERGES;
       },
-      loadPixels: async ({ name }, spec) => {
+      loadPixels: async ({ name }: ImageSource, spec: PixelSpec) => {
         this.loaded.push(spec);
         if (name === 'broken')
           throw new AppError('image/corrupt', 'broken is cut off', { hint: 'Export it.' });
         return plane(name);
       },
       embeddings: {
-        get: async (encoder, id) => stored.get(`${encoder}|${id}`),
-        put: async (encoder, id, embedding) => void stored.set(`${encoder}|${id}`, embedding),
+        get: async (encoder: string, of: string) => stored.get(`${encoder}|${of}`),
+        put: async (encoder: string, of: string, embedding: Float32Array) =>
+          void stored.set(`${encoder}|${of}`, embedding),
       },
-    });
+    };
+    const encoders = new Encoders(parts, () => Promise.reject(new Error('there is no stem')));
+    this.asking = new Asking(
+      {
+        encoders,
+        runtime: () => engine.runtime(),
+        withRecovery: (work) => engine.withRecovery(work),
+        endIfCancelled: (jobId) => engine.endIfCancelled(jobId),
+        ended: (jobId) => engine.ended(jobId),
+      },
+      parts,
+    );
   }
 
   async ask(

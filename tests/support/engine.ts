@@ -7,6 +7,7 @@ import type { MethodState } from '../../src/methods/contract';
 import { completeOptions } from '../../src/methods/options';
 import type { FitSpec, FitSummary, ImageSource, JobProgress } from '../../src/protocol/engine-api';
 import { bytesAsSource } from '../../src/weights/byte-source';
+import { MERGES } from '../text/shipped-tokenizer';
 import { openNodeRuntime } from './node-runtime';
 
 export interface Found {
@@ -18,6 +19,7 @@ export interface Found {
 export class TestEngine {
   readonly states = new Map<FitId, MethodState>();
   readonly checkpoints = new Map<string, TensorData>();
+  readonly embeddings = new Map<string, Float32Array>();
   readonly engine: Engine;
   readonly #planes = new Map<string, Float32Array>();
   readonly #masks = new Map<string, Uint8Array>();
@@ -40,6 +42,11 @@ export class TestEngine {
           for (const key of [...this.checkpoints.keys()])
             if (key.startsWith(`${id}|`)) this.checkpoints.delete(key);
         },
+      },
+      openMerges: async () => MERGES,
+      embeddings: {
+        get: async (encoder, of) => this.embeddings.get(`${encoder}|${of}`),
+        put: async (encoder, of, embedding) => void this.embeddings.set(`${encoder}|${of}`, embedding),
       },
       states: {
         get: async (id) => this.states.get(id),
