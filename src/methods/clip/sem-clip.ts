@@ -100,7 +100,10 @@ export const semclip: Detector<SemClipOptions> = {
       return known;
     }
     const masks = await supportMasks(context, support, o);
-    const wanted = { head: hasClasses(context, support), maps: o.transformation && masks.some(Boolean) };
+    const wanted = {
+      head: classesWithImages(context, support).size >= 2,
+      maps: o.transformation && masks.some(Boolean),
+    };
     remarkOn(context, support, wanted, o);
     if (!wanted.head && !wanted.maps) return known;
     const features = yield* supportFeatures(context, support, masks, wanted, o);
@@ -122,13 +125,11 @@ export const semclip: Detector<SemClipOptions> = {
   },
 };
 
-/** Whether at least two classes have images. */
-const hasClasses = (context: FitContext, { defectClasses, normal }: Support): boolean =>
-  new Set([...defectClasses.slice(0, context.defectImages), ...(context.goodImages ? [normal] : [])]).size >=
-  2;
+/** Classes that have images. */
+const classesWithImages = (context: FitContext, { defectClasses, normal }: Support): ReadonlySet<number> =>
+  new Set([...defectClasses, ...(context.goodImages ? [normal] : [])]);
 
 function remarkOn(context: FitContext, support: Support, { head, maps }: Wanted, o: SemClipOptions): void {
-  const { classes, defectClasses, normal } = support;
   if (!head && !maps)
     context.remark('Text only: images of one class, without a mask to train on, teach nothing.');
   else if (!maps)
@@ -139,8 +140,8 @@ function remarkOn(context: FitContext, support: Support, { head, maps }: Wanted,
     );
   else if (!head) context.remark('Only one class has images: classes are told by texts alone.');
   if (!head) return;
-  const seen = new Set([...defectClasses, ...(context.goodImages ? [normal] : [])]);
-  const unseen = classes.filter((_, c) => !seen.has(c));
+  const seen = classesWithImages(context, support);
+  const unseen = support.classes.filter((_, c) => !seen.has(c));
   if (unseen.length)
     context.remark(`Without images, so never chosen by the class head: ${unseen.join(', ')}.`);
 }
