@@ -9,3 +9,4 @@ export { reverseDistillation } from './detectors/reverse-distillation';
 export { inpainting } from './detectors/inpainting';
 export { fAnogan } from './detectors/f-anogan';
 export { supersimplenet } from './detectors/supersimplenet';
+export { semclip } from './clip/sem-clip';

@@ -10,7 +10,23 @@ const plane = (): Float32Array => Float32Array.from({ length: SIDE * SIDE }, () 
 const good = (engine: TestEngine, count: number) =>
   Array.from({ length: count }, (_, i) => engine.add(`good ${i}`, plane()));
 
-describe.each(Object.entries(Engine.methods))('%s', (method, { title, needs: { leastGoodImages } }) => {
+const [ordinary, taught] = [false, true].map((support) =>
+  Object.entries(Engine.methods).filter(([, { needs }]) => (needs.support ?? false) === support),
+);
+
+/** They need no good image; what they need is a CLIP. */
+describe.each(taught)('%s', (method) => {
+  it('refuses a backbone that knows no texts', async () => {
+    const engine = new TestEngine(SIDE);
+    await expect(engine.fit(engine.spec(method), good(engine, 1))).rejects.toMatchObject({
+      code: 'fit/backbone',
+      message: expect.stringMatching(/ gives no tokens beside texts$/) as string,
+      hint: 'Choose the built-in SEM encoder or a CLIP.',
+    });
+  });
+});
+
+describe.each(ordinary)('%s', (method, { title, needs: { leastGoodImages } }) => {
   it('refuses fewer good images than it needs', async () => {
     const engine = new TestEngine(SIDE);
     await expect(engine.fit(engine.spec(method), good(engine, leastGoodImages - 1))).rejects.toMatchObject({

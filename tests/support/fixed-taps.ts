@@ -5,6 +5,7 @@ import type { TensorData } from '../../src/base/tensor';
 import { GraphBuilder } from '../../src/graph/builder';
 import type { Value } from '../../src/graph/value';
 import type {
+  ClassShares,
   Detector,
   EmbeddedBatch,
   FitContext,
@@ -106,7 +107,10 @@ export async function fitToEnd<O extends Options>(
   return step.value;
 }
 
-/** Map [B,1,S,S] and score [B] of given features. */
+/** Where shares of classes come from. */
+export const SHARES = ['fused', 'text', 'head'] as const;
+
+/** Map [B,1,S,S] and score [B] of given features; shares of classes [B,C] of methods that tell them. */
 export async function scoreTaps<O extends Options>(
   runtime: Runtime,
   detector: Detector<O>,
@@ -116,7 +120,7 @@ export async function scoreTaps<O extends Options>(
   side: number,
   heldOut?: readonly number[],
   queries?: TensorData,
-): Promise<{ map: Float32Array; score: Float32Array }> {
+): Promise<{ map: Float32Array; score: Float32Array; classes?: ClassShares<Float32Array> }> {
   const graph = new GraphBuilder();
   const stateValues: StateValues = Object.fromEntries(
     Object.entries(state).map(([name, tensor]): [string, Value] => [
@@ -131,10 +135,19 @@ export async function scoreTaps<O extends Options>(
   const scored = detector.score(graph, inputs, stateValues, options);
   graph.output('map', scored.map);
   graph.output('score', scored.score);
+  const told = scored.classes;
+  if (told) for (const source of SHARES) graph.output(`classes.${source}`, told[source]);
   const feeds = {
     ...feedsFor(taps, side, queries),
     ...(heldOut && { heldOut: floatTensor([heldOut.length], heldOut) }),
   };
   const { values } = await (await runtime.compile(graph.build())).run(feeds);
-  return { map: floats(values.map), score: floats(values.score) };
+  const shares = (source: keyof ClassShares<Value>) => floats(values[`classes.${source}`]);
+  return {
+    map: floats(values.map),
+    score: floats(values.score),
+    ...(told && {
+      classes: { fused: shares('fused'), text: shares('text'), head: shares('head') },
+    }),
+  };
 }

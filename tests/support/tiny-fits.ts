@@ -2,12 +2,13 @@
 import { Rng } from '../../src/base/rng';
 import { floatTensor } from '../../src/base/tensor';
 import type { TensorData } from '../../src/base/tensor';
-import type { Detector } from '../../src/methods/contract';
+import type { Detector, FitContext } from '../../src/methods/contract';
 import { completeOptions, optionProblem } from '../../src/methods/options';
 import type { Options } from '../../src/methods/options';
 import * as registry from '../../src/methods/registry';
 import type { Runtime } from '../../src/runtime/runtime';
 import { contextOf, scoreTaps, someOf } from './fixed-taps';
+import { WORLD, picturesOf, supportContext } from './support-world';
 import { stepsOf } from './training-length';
 import type { Taps } from './fixed-taps';
 
@@ -45,6 +46,38 @@ const world = (): { taps: Taps; images: TensorData } => ({
   images: made('images', [IMAGES, 1, SIDE, SIDE], (rng) => rng.uniform()),
 });
 
+/** A fit's world, and what is inspected after it. */
+interface TinyWorld {
+  readonly context: FitContext;
+  readonly queries: Taps;
+  readonly side: number;
+  readonly images?: TensorData;
+}
+
+/** Few images of each class. */
+const taughtWorld = (runtime: Runtime): TinyWorld => ({
+  context: supportContext(runtime, 2, [1, 1, 2]),
+  queries: picturesOf([1, 2], 'queries').taps,
+  side: WORLD.side,
+});
+
+function ordinaryWorld(runtime: Runtime, { needs }: Detector): TinyWorld {
+  const { taps, images } = world();
+  const used = needs.taps.length
+    ? Object.fromEntries(needs.taps.map((role) => [role, taps[role]!]))
+    : { level3: taps.level3! };
+  const own = images.data as Float32Array;
+  const area = SIDE * SIDE;
+  const planes = (from: number, to: number) =>
+    floatTensor([to - from, 1, SIDE, SIDE], own.slice(from * area, to * area));
+  return {
+    context: contextOf(runtime, someOf(used, 0, FITTED), { side: SIDE, images: planes(0, FITTED) }),
+    queries: someOf(used, FITTED, IMAGES),
+    side: SIDE,
+    images: planes(FITTED, IMAGES),
+  };
+}
+
 export async function tinyFit(runtime: Runtime, id: string, steps: number): Promise<TinyFit> {
   const detector = (registry as unknown as Readonly<Record<string, Detector>>)[id];
   const rate = detector.options.learningRate;
@@ -66,31 +99,16 @@ export async function tinyFit(runtime: Runtime, id: string, steps: number): Prom
       }),
     ),
   );
-  const { taps, images } = world();
-  const used = detector.needs.taps.length
-    ? Object.fromEntries(detector.needs.taps.map((role) => [role, taps[role]!]))
-    : { level3: taps.level3! };
   const losses: number[] = [];
-  const own = images.data as Float32Array;
-  const area = SIDE * SIDE;
-  const planes = (from: number, to: number) =>
-    floatTensor([to - from, 1, SIDE, SIDE], own.slice(from * area, to * area));
-  const context = contextOf(runtime, someOf(used, 0, FITTED), { side: SIDE, images: planes(0, FITTED) });
+  const { context, queries, side, images } = detector.needs.support
+    ? taughtWorld(runtime)
+    : ordinaryWorld(runtime, detector);
   const fit = detector.fit(context, options);
   let step = await fit.next();
   while (!step.done) {
     if (step.value.loss !== undefined) losses.push(step.value.loss);
     step = await fit.next();
   }
-  const { map } = await scoreTaps(
-    runtime,
-    detector,
-    step.value,
-    options,
-    someOf(used, FITTED, IMAGES),
-    SIDE,
-    undefined,
-    planes(FITTED, IMAGES),
-  );
+  const { map } = await scoreTaps(runtime, detector, step.value, options, queries, side, undefined, images);
   return { steps, losses, map: [...map] };
 }

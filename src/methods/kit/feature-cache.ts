@@ -22,6 +22,44 @@ export interface FeatureCache {
   batch(indices: ArrayLike<number>): Promise<TensorData>;
 }
 
+/** Vectors of one width in the order they come in: in memory, or at half precision in the checkpoint store. */
+export class FeatureStore implements FeatureCache {
+  readonly #vectors: (Float32Array | undefined)[] = [];
+
+  /** @param inMemory whether all that will come fit there */
+  constructor(
+    private readonly checkpoint: FitContext['checkpoint'],
+    private readonly key: string,
+    readonly width: number,
+    private readonly inMemory: boolean,
+  ) {}
+
+  get count(): number {
+    return this.#vectors.length;
+  }
+
+  async add(vector: Float32Array): Promise<void> {
+    if (!this.inMemory) await this.checkpoint.put(halfKey(this.key, this.count), toHalves(vector));
+    this.#vectors.push(this.inMemory ? vector : undefined);
+  }
+
+  async of(index: number): Promise<Float32Array> {
+    const kept = this.#vectors[index];
+    if (kept) return kept;
+    const piece = await this.checkpoint.get(halfKey(this.key, index));
+    assert(piece, `features ${this.key} of image ${index} are gone`);
+    return halvesToFloats(new Uint16Array(piece.data.slice().buffer));
+  }
+
+  async batch(indices: ArrayLike<number>): Promise<TensorData> {
+    return stackVectors(await Promise.all(Array.from(indices, (index) => this.of(index))));
+  }
+}
+
+/** Whether vectors of so many images are kept in memory. */
+export const fitsInMemory = (images: number, width: number, memoryBytes = MEMORY_BYTES): boolean =>
+  images * width * 4 <= memoryBytes;
+
 /**
  * Runs the images through the backbone and `build` and keeps what comes out.
  * @param build from features to [B, …]; what follows the first axis is one vector an image
@@ -34,34 +72,15 @@ export async function* cacheFeatures(
   memoryBytes = MEMORY_BYTES,
 ): AsyncGenerator<FitProgress, FeatureCache> {
   const total = of === 'good' ? context.goodImages : context.defectImages;
-  const vectors: (Float32Array | undefined)[] = [];
-  let width = 0;
+  let store: FeatureStore | undefined;
   for await (const { first, count, values } of context.embed(key, build, of)) {
     const found = floats(values);
-    width = found.length / count;
-    const fits = total * width * 4 <= memoryBytes;
-    for (let i = 0; i < count; i++) {
-      const vector = found.slice(i * width, (i + 1) * width);
-      vectors.push(fits ? vector : undefined);
-      if (!fits) await context.checkpoint.put(halfKey(key, first + i), toHalves(vector));
-    }
+    const width = found.length / count;
+    store ??= new FeatureStore(context.checkpoint, key, width, fitsInMemory(total, width, memoryBytes));
+    for (let i = 0; i < count; i++) await store.add(found.slice(i * width, (i + 1) * width));
     yield { phase: 'features', done: first + count, total, unit: 'images' };
   }
-  const read = async (index: number): Promise<Float32Array> => {
-    const kept = vectors[index];
-    if (kept) return kept;
-    const piece = await context.checkpoint.get(halfKey(key, index));
-    assert(piece, `features ${key} of image ${index} are gone`);
-    return halvesToFloats(new Uint16Array(piece.data.slice().buffer));
-  };
-  return {
-    count: vectors.length,
-    width,
-    of: read,
-    async batch(indices) {
-      return stackVectors(await Promise.all(Array.from(indices, read)));
-    },
-  };
+  return store ?? new FeatureStore(context.checkpoint, key, 0, true);
 }
 
 /** Vectors of one length as the rows of a tensor; at least one. */

@@ -1,0 +1,250 @@
+import { assert } from '../../base/errors';
+import { floatTensor, sizeOf } from '../../base/tensor';
+import type { TensorData } from '../../base/tensor';
+import { add, gaussianBlur, mul, reduceMax, reshape, resizeBilinear, slice } from '../../graph/ops/index';
+import type { Value } from '../../graph/value';
+import type { Level, TapRole } from '../../nn/backbones/backbone';
+import { FittedNet } from '../../nn/net';
+import type {
+  ClassShares,
+  Detector,
+  FitContext,
+  FitProgress,
+  Inputs,
+  MethodState,
+  Scored,
+  StateValues,
+  Support,
+} from '../contract';
+import { cacheBytes } from '../kit/feature-cache';
+import { fitByGradient } from '../kit/gradient-fit';
+import { BatchSampler } from '../kit/sampling';
+import { netBytes, trainingBytes } from '../kit/training-graph';
+import { SEM_CLIP_ABOUT, SEM_CLIP_SOURCE } from './about';
+import { fuse, patchSimilarity, textAlone, textShares, wholeImageShares } from './classes';
+import { HEAD, fitHead, headInputs, headShares, headStep } from './head';
+import { plainMap, sumOf, textMap, textScore, valueMap } from './maps';
+import { SEM_CLIP_OPTIONS, mapLevels } from './options';
+import type { SemClipOptions } from './options';
+import { headWidth, shotsOf, supportFeatures, supportMasks, viewsOf } from './support-set';
+import type { SupportFeatures, Wanted } from './support-set';
+import { textPair } from './text-pair';
+import {
+  TRANSFORMATION,
+  denseWidth,
+  lossSide,
+  rateFactor,
+  stackMasks,
+  stepsFor,
+  transformationStep,
+  transformedLevels,
+} from './transformation';
+
+const LEVELS: readonly Level[] = [1, 2, 3, 4];
+const TAPS: readonly TapRole[] = [
+  ...LEVELS.flatMap((level): TapRole[] => [`tokens${level}`, `patches${level}`, `values${level}`]),
+  'classes',
+];
+
+/** Side that the smoothing is given for. @source methods.md 16.5 */
+const USUAL_SIDE = 240;
+/** Classes of the usual support set: an estimate is made before the set is known. */
+const USUAL_CLASSES = 7;
+
+/** Few-shot segmentation and classification with a CLIP and texts. */
+export const semclip: Detector<SemClipOptions> = {
+  title: 'SEM-CLIP',
+  source: SEM_CLIP_SOURCE,
+  about: SEM_CLIP_ABOUT,
+  options: SEM_CLIP_OPTIONS,
+  needs: { taps: TAPS, leastGoodImages: 0, defects: 'optional', support: true },
+  leavesOut: false,
+
+  memory(size, o) {
+    const embed = size.taps.classes![1];
+    const texts = 4 * (USUAL_CLASSES + 2) * embed;
+    // Good images alone teach nothing.
+    if (!size.defectImages) return { fitBytes: texts, stateBytes: texts };
+    const items = (size.goodImages + size.defectImages) * viewsOf(o).length;
+    const width = headWidth(size, o);
+    const head = headStep(items, width, USUAL_CLASSES);
+    const rows = 4 * items * width;
+    const headState = netBytes([head]) + 4 * (2 * width + USUAL_CLASSES);
+    // Rows lie in memory, standardised beside that, and on the device.
+    const headBytes = 2 * rows + trainingBytes([head]);
+    if (!o.transformation) return { fitBytes: texts + rows + headBytes, stateBytes: texts + headState };
+    const batch = Math.min(o.batch, items);
+    const step = transformationStep(size, batch, o);
+    const dense = denseWidth(size, o);
+    const masks = items * lossSide(size.side, o) ** 2;
+    return {
+      fitBytes:
+        texts +
+        rows +
+        masks +
+        cacheBytes(items, dense) +
+        Math.max(headBytes, trainingBytes([step]) + 2 * 4 * batch * dense),
+      stateBytes: texts + headState + netBytes([step]),
+    };
+  },
+
+  async *fit(context, o) {
+    if (context.trial) return yield* trial(context, o);
+    const { support } = context;
+    assert(support, 'SEM-CLIP is taught by a support set');
+    const texts = yield* support.texts();
+    const two = textPair(texts, support.normal, o.detailedPrompts);
+    const known: MethodState = { texts: texts.classes, two };
+    if (!context.goodImages && !context.defectImages) {
+      context.remark('Text only: the support set has no images.');
+      return known;
+    }
+    const masks = await supportMasks(context, support, o);
+    const wanted = {
+      head: classesWithImages(context, support).size >= 2,
+      maps: o.transformation && masks.some(Boolean),
+    };
+    remarkOn(context, support, wanted, o);
+    if (!wanted.head && !wanted.maps) return known;
+    const features = yield* supportFeatures(context, support, masks, wanted, o);
+    const classes = support.classes.length;
+    const head = wanted.head ? yield* fitHead(context, features.labelled, classes, o.headSteps) : {};
+    if (!wanted.maps) return { ...known, ...head };
+    // The head is trained first: the long training can then be ended with all that is needed there.
+    if (context.ending && wanted.head) {
+      context.remark('Ended by hand before the transformation layers: maps are by texts.');
+      return { ...known, ...head };
+    }
+    const steps = o.steps || stepsFor(shotsOf(context, support));
+    return { ...known, ...head, ...(yield* fitTransformation(context, features, two, steps, o)) };
+  },
+
+  score(_graph, inputs, state, o) {
+    const taught = `${HEAD}.weight` in state || `${TRANSFORMATION}.level4.weight` in state;
+    return taught ? scoreTaught(inputs, state, o) : scoreByText(inputs, state, o);
+  },
+};
+
+/** Classes that have images. */
+const classesWithImages = (context: FitContext, { defectClasses, normal }: Support): ReadonlySet<number> =>
+  new Set([...defectClasses, ...(context.goodImages ? [normal] : [])]);
+
+function remarkOn(context: FitContext, support: Support, { head, maps }: Wanted, o: SemClipOptions): void {
+  if (!head && !maps)
+    context.remark('Text only: images of one class, without a mask to train on, teach nothing.');
+  else if (!maps)
+    context.remark(
+      o.transformation
+        ? 'No defect has a mask: maps are by texts; classes are learnt.'
+        : 'Without transformation layers: maps are by texts.',
+    );
+  else if (!head) context.remark('Only one class has images: classes are told by texts alone.');
+  if (!head) return;
+  const seen = classesWithImages(context, support);
+  const unseen = support.classes.filter((_, c) => !seen.has(c));
+  if (unseen.length)
+    context.remark(`Without images, so never chosen by the class head: ${unseen.join(', ')}.`);
+}
+
+/** @returns `transformation.level<j>.weight` [w,E] and `.bias` [E] @throws fit/diverged */
+async function* fitTransformation(
+  context: FitContext,
+  { dense, masks }: Pick<SupportFeatures, 'dense' | 'masks'>,
+  two: TensorData,
+  steps: number,
+  o: SemClipOptions,
+): AsyncGenerator<FitProgress, MethodState> {
+  const items = Int32Array.from({ length: dense.count }, (_, i) => i);
+  const sampler = new BatchSampler(context, items, o.batch);
+  const side = lossSide(context.side, o);
+  return yield* fitByGradient(context, {
+    key: TRANSFORMATION,
+    steps: { transform: transformationStep(context, sampler.batch, o) },
+    iterations: steps,
+    rate: (_net, iteration) => o.learningRate * rateFactor(iteration, steps),
+    feeds: async (_step, iteration) => {
+      const batch = sampler.at(iteration);
+      return {
+        packed: await dense.batch(batch),
+        target: stackMasks(
+          Array.from(batch, (i) => masks[i]),
+          side,
+        ),
+        two,
+      };
+    },
+  });
+}
+
+/** What a step costs does not depend on texts or masks: both are made up. */
+async function* trial(context: FitContext, o: SemClipOptions): AsyncGenerator<FitProgress, MethodState> {
+  if (!context.goodImages || !o.transformation) return {};
+  const features = yield* supportFeatures(context, undefined, [], { head: false, maps: true }, o);
+  const embed = context.taps.classes![1];
+  const rng = context.rng('trial texts');
+  const two = floatTensor(
+    [2, embed],
+    Float32Array.from({ length: sizeOf([2, embed]) }, () => rng.bell()),
+  );
+  return yield* fitTransformation(context, features, two, o.steps || stepsFor(context.goodImages), o);
+}
+
+/** Class token of a level in the space of texts: [B,4,E] to [B,E]. */
+function classTokenOf({ taps }: Inputs, level: Level): Value {
+  const classes = taps.classes!;
+  const [batch, , embed] = classes.shape;
+  return reshape(slice(classes, 1, level - 1, level), [batch, embed]);
+}
+
+/** Map and score without images: last level alone, the score by the class token. */
+function scoreByText(inputs: Inputs, { two, texts }: StateValues, o: SemClipOptions): Scored {
+  const side = inputs.image.shape[2];
+  const token = classTokenOf(inputs, 4);
+  return {
+    map: smoothed(resizeBilinear(textMap(inputs.taps.patches4!, two), side, side), o),
+    score: textScore(token, two),
+    classes: textAlone(wholeImageShares(token, texts)),
+  };
+}
+
+/** @source methods.md 16.5, equation 17; 17.2, equation 23 */
+function scoreTaught(inputs: Inputs, state: StateValues, o: SemClipOptions): Scored {
+  const { two } = state;
+  const side = inputs.image.shape[2];
+  const layers =
+    `${TRANSFORMATION}.level4.weight` in state
+      ? new FittedNet(two.graph, state, `${TRANSFORMATION}.`)
+      : undefined;
+  const features = transformedLevels(layers, inputs, o);
+  const maps = o.plainPath ? features.map((level) => plainMap(level, two, side)) : [];
+  if (o.valuePath) {
+    const levels = mapLevels(o).map((level) =>
+      valueMap(inputs.taps[`values${level}`]!, classTokenOf(inputs, level), two, o),
+    );
+    maps.push(resizeBilinear(sumOf(levels), side, side));
+  }
+  // Something has to be the map where all parts are switched off.
+  if (o.textMap || !maps.length)
+    maps.push(mul(resizeBilinear(textMap(inputs.taps.patches4!, two), side, side), o.textMap || 1));
+  const map = smoothed(sumOf(maps), o);
+  const highest = reduceMax(map, [1, 2, 3]);
+  const score = o.textScore
+    ? add(highest, mul(textScore(classTokenOf(inputs, 4), two), o.textScore))
+    : highest;
+  return { map, score, classes: classesOf(inputs, state, features, o) };
+}
+
+function classesOf(
+  inputs: Inputs,
+  state: StateValues,
+  features: readonly Value[],
+  o: SemClipOptions,
+): ClassShares<Value> {
+  if (!(`${HEAD}.weight` in state)) return textAlone(wholeImageShares(classTokenOf(inputs, 4), state.texts));
+  const head = headShares(new FittedNet(state.two.graph, state, `${HEAD}.`), headInputs(inputs, o), state);
+  const text = textShares(patchSimilarity(features, state.texts, o.patchReduce), o.similarityTemperature);
+  return o.textSimilarity ? fuse(text, head, o.headWeight) : { fused: head, text, head };
+}
+
+const smoothed = (map: Value, { blurSigma }: SemClipOptions): Value =>
+  gaussianBlur(map, (blurSigma * map.shape[2]) / USUAL_SIDE);

@@ -1,0 +1,167 @@
+import { assert } from '../../base/errors';
+import { floats, sizeOf } from '../../base/tensor';
+import { concat } from '../../graph/ops/index';
+import type { Value } from '../../graph/value';
+import type { FitContext, FitProgress, Inputs, Mirror, Portion, Support } from '../contract';
+import { FeatureStore, fitsInMemory } from '../kit/feature-cache';
+import { headInputs } from './head';
+import type { LabelledRows } from './head';
+import { headLevels } from './options';
+import type { SemClipOptions } from './options';
+import { denseFeatures, denseWidth, lossSide } from './transformation';
+
+/** How images are turned over; the first as they are. */
+const VIEWS: readonly Mirror[] = [
+  { x: false, y: false },
+  { x: true, y: false },
+  { x: false, y: true },
+  { x: true, y: true },
+];
+
+export const viewsOf = ({ flips }: Pick<SemClipOptions, 'flips'>): readonly Mirror[] =>
+  flips ? VIEWS : VIEWS.slice(0, 1);
+
+/** A pixel of a reduced mask is marked when this share of it is: half would wipe out thin scratches. */
+const LEAST_SHARE = 1 / 4;
+
+/**
+ * A mask at a smaller side, by the share of marked pixels; a mask too fine to leave anything keeps every place that
+ * one of its pixels lies in.
+ * @param mask [side·side], 0 or 1
+ * @param to divides `side`
+ * @returns [to·to], 0 or 1
+ * @source methods.md 16.7
+ */
+export function reduceMask(mask: Uint8Array, side: number, to: number): Uint8Array {
+  const factor = side / to;
+  const counts = new Uint32Array(to * to);
+  for (let i = 0; i < mask.length; i++)
+    if (mask[i]) counts[Math.floor(Math.floor(i / side) / factor) * to + Math.floor((i % side) / factor)]++;
+  const marked = (least: number) => Uint8Array.from(counts, (count) => Number(count >= least));
+  const reduced = marked(LEAST_SHARE * factor * factor);
+  return reduced.includes(1) ? reduced : marked(1);
+}
+
+/** A mask turned over as its image. @shape [side·side] */
+export function mirrorMask(mask: Uint8Array, side: number, { x, y }: Mirror): Uint8Array {
+  return mask.map((_, i) => {
+    const [row, column] = [Math.floor(i / side), i % side];
+    return mask[(y ? side - 1 - row : row) * side + (x ? side - 1 - column : column)];
+  });
+}
+
+/**
+ * Masks of the defective images at the side of the loss; `undefined` where there is none or nothing is marked.
+ * @throws fit/mask
+ */
+export async function supportMasks(
+  context: FitContext,
+  support: Support | undefined,
+  o: SemClipOptions,
+): Promise<(Uint8Array | undefined)[]> {
+  const masks: (Uint8Array | undefined)[] = [];
+  let empty = 0;
+  for (let i = 0; i < context.defectImages; i++) {
+    const mask = support?.masked[i] ? await context.defectMask(i) : undefined;
+    const marked = mask?.includes(1);
+    if (mask && !marked) empty++;
+    masks.push(mask && marked ? reduceMask(mask, context.side, lossSide(context.side, o)) : undefined);
+  }
+  if (empty)
+    context.remark(
+      `The masks of ${empty} of ${masks.length} images with defects are empty: no maps from those.`,
+    );
+  return masks;
+}
+
+/** What is kept of the images of a support set, every view one item. */
+export interface SupportFeatures {
+  /** For the class head: all images. */
+  readonly labelled: LabelledRows;
+  /** For the transformation layers: good images and those with masks. */
+  readonly dense: FeatureStore;
+  /** Mask of each item of `dense`. */
+  readonly masks: readonly Uint8Array[];
+}
+
+/** Which trainings there will be. */
+export interface Wanted {
+  readonly head: boolean;
+  readonly maps: boolean;
+}
+
+/**
+ * Embeds the images once in each view.
+ * @param masks of the defective images, at the side of the loss
+ */
+export async function* supportFeatures(
+  context: FitContext,
+  support: Support | undefined,
+  masks: readonly (Uint8Array | undefined)[],
+  wanted: Wanted,
+  o: SemClipOptions,
+): AsyncGenerator<FitProgress, SupportFeatures> {
+  const views = context.trial ? VIEWS.slice(0, 1) : viewsOf(o);
+  const side = lossSide(context.side, o);
+  const none = new Uint8Array(side * side);
+  const width = wanted.maps ? denseWidth(context, o) : 0;
+  const rows: Float32Array[] = [];
+  const classOf: number[] = [];
+  const ownMasks: Uint8Array[] = [];
+  const portions: readonly (readonly [Portion, number])[] = [
+    ['good', context.goodImages],
+    ['defects', context.defectImages],
+  ];
+  const images = context.goodImages + context.defectImages;
+  const total = images * views.length;
+  const dense = new FeatureStore(context.checkpoint, 'support', width, fitsInMemory(total, width));
+  let done = 0;
+  for (const [v, view] of views.entries())
+    for (const [of, count] of portions) {
+      if (!count) continue;
+      const mirror = v ? view : undefined;
+      for await (const batch of context.embed(
+        `support.${v}`,
+        (inputs) => emitFeatures(inputs, wanted, o),
+        of,
+        mirror,
+      )) {
+        const found = floats(batch.values);
+        const size = found.length / batch.count;
+        for (let i = 0; i < batch.count; i++) {
+          const vector = found.subarray(i * size, (i + 1) * size);
+          const index = batch.first + i;
+          const mask = of === 'good' ? none : masks[index];
+          if (wanted.maps && mask) {
+            await dense.add(vector.slice(size - width));
+            ownMasks.push(mirrorMask(mask, side, view));
+          }
+          if (!wanted.head) continue;
+          assert(support, 'classes are the support set’s');
+          rows.push(vector.slice(0, size - width));
+          classOf.push(of === 'good' ? support.normal : support.defectClasses[index]);
+        }
+        done += batch.count;
+        yield { phase: 'features', done, total, unit: 'images' };
+      }
+    }
+  return { labelled: { rows, classOf }, dense, masks: ownMasks };
+}
+
+function emitFeatures(inputs: Inputs, wanted: Wanted, o: SemClipOptions): Value {
+  const parts: Value[] = [];
+  if (wanted.head) parts.push(headInputs(inputs, o));
+  if (wanted.maps) parts.push(denseFeatures(inputs, o));
+  return concat(parts, 1);
+}
+
+/** Values of one image that the head sees. */
+export const headWidth = ({ taps }: Pick<FitContext, 'taps'>, o: SemClipOptions): number =>
+  headLevels(o).reduce((sum, level) => sum + sizeOf(taps[`tokens${level}`]!.slice(1)), 0);
+
+/** Images of the class that has most. */
+export function shotsOf(context: FitContext, support: Support | undefined): number {
+  const counts = new Map<number, number>();
+  for (const own of support?.defectClasses ?? []) counts.set(own, (counts.get(own) ?? 0) + 1);
+  return Math.max(context.goodImages, ...counts.values());
+}

@@ -1,0 +1,31 @@
+import { floatTensor, floats } from '../../base/tensor';
+import type { TensorData } from '../../base/tensor';
+import type { TextVectors } from '../contract';
+
+/**
+ * The two vectors that maps are made by: normal, then abnormal. Abnormal is the normalised mean of the defect classes,
+ * so that a class with many prompts weighs no more than another.
+ * @param normal index of the class without a defect
+ * @param detailed by the classes' own prompts; otherwise good and bad in general
+ * @shape [2,E], unit rows
+ * @source methods.md 16.3
+ */
+export function textPair(texts: TextVectors, normal: number, detailed: boolean): TensorData {
+  if (!detailed) return texts.general;
+  const [classes, embed] = texts.classes.shape;
+  const rows = floats(texts.classes);
+  const general = floats(texts.general);
+  const pair = new Float32Array(2 * embed);
+  pair.set(rows.subarray(normal * embed, (normal + 1) * embed));
+  // A support set without a class of defects still has to know what bad is.
+  pair.set(classes > 1 ? meanOfDefects(rows, classes, embed, normal) : general.subarray(embed), embed);
+  return floatTensor([2, embed], pair);
+}
+
+function meanOfDefects(rows: Float32Array, classes: number, embed: number, normal: number): Float32Array {
+  const sum = new Float64Array(embed);
+  for (let c = 0; c < classes; c++)
+    if (c !== normal) for (let k = 0; k < embed; k++) sum[k] += rows[c * embed + k];
+  const norm = Math.hypot(...sum);
+  return Float32Array.from(sum, (value) => value / Math.max(norm, 1e-12));
+}

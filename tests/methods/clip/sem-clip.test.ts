@@ -1,0 +1,301 @@
+import { describe, expect, it, vi } from 'vitest';
+import { floats, sizeOf } from '../../../src/base/tensor';
+import type { TensorData } from '../../../src/base/tensor';
+import type { SemClipOptions } from '../../../src/methods/clip/options';
+import { semclip } from '../../../src/methods/clip/sem-clip';
+import type { FitContext, FitProgress, MethodState, StepCost } from '../../../src/methods/contract';
+import { defaultOptions } from '../../../src/methods/options';
+import { SHARES, fitToEnd, scoreTaps, someOf } from '../../support/fixed-taps';
+import { openNodeRuntime } from '../../support/node-runtime';
+import { CLASSES, WORLD, picturesOf, supportContext, worldTexts } from '../../support/support-world';
+
+const runtime = openNodeRuntime();
+const { side: SIDE } = WORLD;
+const defaults = defaultOptions(semclip.options) as SemClipOptions;
+/** Long enough for what is made up here. */
+const options: SemClipOptions = { ...defaults, steps: 60, learningRate: 0.01, headSteps: 100 };
+const short: SemClipOptions = { ...options, steps: 2, headSteps: 2 };
+const DEFECTS = [1, 1, 1, 2, 2, 2];
+
+const fewShot = (rest: Parameters<typeof supportContext>[3] = {}) =>
+  supportContext(runtime, 3, DEFECTS, rest);
+
+const score = (state: MethodState, o: SemClipOptions, taps = picturesOf([0, 1, 2], 'queries').taps) =>
+  scoreTaps(runtime, semclip, state, o, taps, SIDE);
+
+const chosen = (shares: Float32Array): number[] =>
+  Array.from({ length: shares.length / CLASSES.length }, (_, i) => {
+    const row = shares.slice(i * CLASSES.length, (i + 1) * CLASSES.length);
+    return row.indexOf(Math.max(...row));
+  });
+
+const bytesOf = (state: MethodState): number =>
+  Object.values(state).reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
+
+describe('a few shots', () => {
+  it.each([
+    ['projection', false, 1],
+    ['projection', true, 0.8],
+    ['random', true, 0.8],
+  ])('start %s, encoder blind %s: learns places and classes', async (start, blind, share) => {
+    const losses: number[] = [];
+    const own = { ...options, start, textMap: 0 };
+    const fit = semclip.fit(fewShot({ blind }), own);
+    let step = await fit.next();
+    while (!step.done) {
+      const { loss, phase }: FitProgress = step.value;
+      if (loss !== undefined && phase === 'training') losses.push(loss);
+      step = await fit.next();
+    }
+    expect(losses.at(-1)).toBeLessThan(share * losses[0]);
+
+    const classOf = [0, 0, 0, ...DEFECTS];
+    const pictures = [picturesOf([0, 0, 0], 'good', blind), picturesOf(DEFECTS, 'defects', blind)];
+    const found = await Promise.all(pictures.map(({ taps }) => score(step.value, own, taps)));
+    const right = found
+      .flatMap(({ classes }) => chosen(classes!.fused))
+      .filter((own, i) => own === classOf[i]).length;
+    expect(right / classOf.length).toBeGreaterThanOrEqual(0.95);
+
+    const [good, defects] = found;
+    expect(Math.min(...defects.score)).toBeGreaterThan(Math.max(...good.score));
+    for (const value of [...good.map, ...defects.map]) expect(value >= 0 && value <= 8.0001).toBe(true);
+    const area = SIDE * SIDE;
+    pictures[1].masks.forEach((mask, i) => {
+      const map = defects.map.subarray(i * area, (i + 1) * area);
+      expect(mask[map.indexOf(Math.max(...map))]).toBe(1);
+    });
+  });
+
+  it('the same for the same seed, another for another', async () => {
+    const state = await fitToEnd(semclip, fewShot(), short);
+    expect(await fitToEnd(semclip, fewShot(), short)).toEqual(state);
+    const other = await fitToEnd(semclip, fewShot({ seed: 1 }), short);
+    expect(floats(other['head.weight'])).not.toEqual(floats(state['head.weight']));
+    expect(Object.keys(state).sort()).toEqual(
+      [
+        'texts',
+        'two',
+        ...['weight', 'bias', 'mean', 'std', 'present'].map((part) => `head.${part}`),
+        ...[1, 2, 3, 4].flatMap((j) => [`transformation.level${j}.weight`, `transformation.level${j}.bias`]),
+      ].sort(),
+    );
+  });
+
+  it('scored together or one by one, the same; shares add up to 1', async () => {
+    const state = await fitToEnd(semclip, fewShot(), short);
+    const { taps } = picturesOf([0, 1, 2], 'queries');
+    const together = await score(state, short, taps);
+    for (let i = 0; i < 3; i++) {
+      const alone = await score(state, short, someOf(taps, i, i + 1));
+      expect(alone.score[0]).toBeCloseTo(together.score[i], 5);
+      alone.classes!.fused.forEach((share, c) =>
+        expect(share).toBeCloseTo(together.classes!.fused[i * CLASSES.length + c], 5),
+      );
+    }
+    for (const source of SHARES)
+      for (let i = 0; i < 3; i++) {
+        const shares = together.classes![source].slice(3 * i, 3 * i + 3);
+        expect(shares.reduce((a, b) => a + b)).toBeCloseTo(1, 5);
+      }
+  });
+
+  it('classes in another order, shares in that order', async () => {
+    const state = await fitToEnd(semclip, fewShot(), short);
+    const order = [2, 0, 1];
+    const permuted = (tensor: TensorData): TensorData => {
+      const width = floats(tensor).length / order.length;
+      const rows = order.map((c) => floats(tensor).slice(c * width, (c + 1) * width));
+      return { ...tensor, data: Float32Array.from(rows.flatMap((row) => [...row])) };
+    };
+    const moved = Object.fromEntries(
+      Object.entries(state).map(([name, tensor]) => [
+        name,
+        ['texts', 'head.weight', 'head.bias', 'head.present'].includes(name) ? permuted(tensor) : tensor,
+      ]),
+    );
+    const [before, after] = [await score(state, short), await score(moved, short)];
+    for (const source of SHARES)
+      after.classes![source].forEach((share, i) => {
+        const [image, c] = [Math.floor(i / 3), i % 3];
+        expect(share).toBeCloseTo(before.classes![source][image * 3 + order[c]], 6);
+      });
+    expect(after.map).toEqual(before.map);
+  });
+
+  it('a class without images is never chosen by the head, and named', async () => {
+    const remarks: string[] = [];
+    const world = { remark: (text: string) => void remarks.push(text) };
+    const state = await fitToEnd(semclip, supportContext(runtime, 3, [1, 1], { world }), short);
+    expect([...floats(state['head.present'])]).toEqual([1, 1, 0]);
+    const { classes } = await score(state, short);
+    for (let i = 0; i < 3; i++) expect(classes!.head[3 * i + 2]).toBe(0);
+    expect(remarks).toContain('Without images, so never chosen by the class head: spot.');
+  });
+
+  it('without masks learns classes alone', async () => {
+    const remarks: string[] = [];
+    const masked = DEFECTS.map(() => false);
+    const world = { remark: (text: string) => void remarks.push(text) };
+    const state = await fitToEnd(semclip, fewShot({ masked, world }), short);
+    expect(Object.keys(state).some((name) => name.startsWith('transformation'))).toBe(false);
+    expect(remarks).toEqual(['No defect has a mask: maps are by texts; classes are learnt.']);
+    const { map, score: scores } = await score(state, short);
+    expect([map.every(Number.isFinite), scores.every(Number.isFinite)]).toEqual([true, true]);
+  });
+
+  it('an empty mask is none, and said to be', async () => {
+    const remarks: string[] = [];
+    const plain = fewShot();
+    const world: Partial<FitContext> = {
+      remark: (text) => void remarks.push(text),
+      defectMask: async (index) => (index ? plain.defectMask(index) : new Uint8Array(SIDE * SIDE)),
+    };
+    await fitToEnd(semclip, fewShot({ world }), short);
+    expect(remarks).toContain('The masks of 1 of 6 images with defects are empty: no maps from those.');
+  });
+
+  it('one class with masks: places are learnt, classes are told by texts', async () => {
+    const state = await fitToEnd(semclip, supportContext(runtime, 0, [1, 1]), short);
+    expect('head.weight' in state).toBe(false);
+    const { classes } = await score(state, short);
+    expect(chosen(classes!.fused)).toEqual([0, 1, 2]);
+    expect(classes!.head).toEqual(classes!.fused);
+  });
+
+  it('broken off and taken up again, the same', async () => {
+    const whole = await fitToEnd(semclip, fewShot(), { ...short, steps: 12 });
+    const pieces = new Map<string, TensorData>();
+    const world: Partial<FitContext> = {
+      checkpoint: {
+        get: async (key) => pieces.get(key),
+        put: async (key, piece) => void pieces.set(key, structuredClone(piece)),
+      },
+    };
+    // Every step lies beyond the last checkpoint.
+    let now = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 20_000));
+    try {
+      const broken = semclip.fit(fewShot({ world }), { ...short, steps: 12 });
+      for (;;) {
+        const { value, done } = await broken.next();
+        if (done) throw new Error('ended too early');
+        if (value.phase === 'training' && value.done === 7) break;
+      }
+      await broken.return({});
+      expect(pieces.has('training.transformation')).toBe(true);
+      let first: number | undefined;
+      const again = semclip.fit(fewShot({ world }), { ...short, steps: 12 });
+      let step = await again.next();
+      while (!step.done) {
+        if (step.value.phase === 'training') first ??= step.value.done;
+        step = await again.next();
+      }
+      expect(first).toBeGreaterThan(5);
+      expect(step.value).toEqual(whole);
+    } finally {
+      clock.mockRestore();
+    }
+  });
+
+  it('ended by hand while it learns classes: kept without transformation layers', async () => {
+    const world: Partial<FitContext> = { ending: true };
+    const state = await fitToEnd(semclip, fewShot({ world }), short);
+    expect('head.weight' in state).toBe(true);
+    expect('transformation.level4.weight' in state).toBe(false);
+  });
+});
+
+describe('texts alone', () => {
+  const none = (world: Partial<FitContext> = {}) => supportContext(runtime, 0, [], { world });
+
+  it('are there at once, tell defects and classes', async () => {
+    const remarks: string[] = [];
+    const state = await fitToEnd(semclip, none({ remark: (text) => void remarks.push(text) }), defaults);
+    expect(Object.keys(state)).toEqual(['texts', 'two']);
+    expect(state.texts).toEqual(worldTexts().classes);
+    expect(remarks).toEqual(['Text only: the support set has no images.']);
+    const { map, score: scores, classes } = await score(state, defaults);
+    expect(scores[0]).toBeLessThan(Math.min(scores[1], scores[2]));
+    expect(chosen(classes!.fused)).toEqual([0, 1, 2]);
+    expect(classes!.head).toEqual(classes!.text);
+    for (const value of [...map, ...scores]) expect(value >= 0 && value <= 1).toBe(true);
+  });
+
+  it('are all there is where good images are the only ones', async () => {
+    const remarks: string[] = [];
+    const world = { remark: (text: string) => void remarks.push(text) };
+    const state = await fitToEnd(semclip, supportContext(runtime, 4, [], { world }), defaults);
+    expect(Object.keys(state)).toEqual(['texts', 'two']);
+    expect(remarks).toEqual(['Text only: images of one class, without a mask to train on, teach nothing.']);
+  });
+});
+
+describe('options', () => {
+  it.each<Partial<SemClipOptions>>([
+    { valuePath: false },
+    { plainPath: false },
+    { valuePath: false, plainPath: false, textMap: 0 },
+    { detailedPrompts: false },
+    { transformation: false },
+    { multiLayer: false },
+    { textSimilarity: false },
+    { headInputs: 'last' },
+    { flips: false },
+    { lossResolution: 'full' },
+    { start: 'random' },
+    { patchReduce: 'mean' },
+    { patchReduce: 'top5' },
+    { vWeights: 'surgery', vSoftmax: false },
+    { textMap: 0, textScore: 2 },
+    { blurSigma: 0 },
+  ])('%j: fits, and scores in another way', async (changed) => {
+    const own = { ...short, ...changed };
+    const [usual, other] = [
+      await score(await fitToEnd(semclip, fewShot(), short), short),
+      await score(await fitToEnd(semclip, fewShot(), own), own),
+    ];
+    const told = SHARES.map((source) => other.classes![source]);
+    for (const values of [other.map, other.score, ...told]) expect(values.every(Number.isFinite)).toBe(true);
+    const all = (found: typeof usual) => [...found.score, ...found.classes!.fused];
+    expect(all(other)).not.toEqual(all(usual));
+  });
+
+  it('without similarity, classes are those of the head; of the last level alone, the head is a quarter as wide', async () => {
+    const state = await fitToEnd(semclip, fewShot(), { ...short, multiLayer: false });
+    expect(state['head.weight'].shape).toEqual([3, WORLD.width]);
+    expect('transformation.level1.weight' in state).toBe(false);
+    const { classes } = await score(state, { ...short, multiLayer: false, textSimilarity: false });
+    expect(classes!.fused).toEqual(classes!.head);
+  });
+});
+
+describe('costs', () => {
+  it('memory: as much as is kept, none for texts alone', async () => {
+    const context = fewShot();
+    const { fitBytes, stateBytes } = semclip.memory(context, short);
+    const state = await fitToEnd(semclip, context, short);
+    // Four classes more than there are: the set isn't known when it is estimated.
+    const spare = 4 * 4 * (WORLD.embed + 4 * WORLD.width + 2);
+    expect(stateBytes - bytesOf(state)).toBe(spare);
+    expect(fitBytes).toBeGreaterThan(stateBytes);
+    expect(semclip.memory({ ...context, goodImages: 30 }, short).fitBytes).toBeGreaterThan(fitBytes);
+    const none = semclip.memory({ ...context, goodImages: 0, defectImages: 0 }, short);
+    expect(none.fitBytes).toBe(none.stateBytes);
+    expect(none.stateBytes).toBe(4 * 9 * WORLD.embed);
+  });
+
+  it.each([
+    [5, 1],
+    [0, 0],
+  ])('a trial with %d good images measures steps without texts and masks', async (good, reports) => {
+    const costs: StepCost[] = [];
+    const world: Partial<FitContext> = {
+      support: undefined,
+      trial: { report: (cost) => void costs.push(cost) },
+    };
+    await fitToEnd(semclip, supportContext(runtime, good, [], { world }), defaults);
+    expect(costs.length).toBe(reports);
+    for (const { stepMs, iterations } of costs) expect([stepMs > 0, iterations]).toEqual([true, 800]);
+  });
+});

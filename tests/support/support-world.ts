@@ -1,0 +1,144 @@
+/** A support set of made-up tokens: classes that lie in directions of their own, in images and in texts. */
+import { Rng } from '../../src/base/rng';
+import { floatTensor, floats } from '../../src/base/tensor';
+import type { TensorData } from '../../src/base/tensor';
+import type { FitContext, FitProgress, Mirror, Support, TextVectors } from '../../src/methods/contract';
+import type { Level, TapRole } from '../../src/nn/backbones/backbone';
+import type { Runtime } from '../../src/runtime/runtime';
+import { contextOf } from './fixed-taps';
+import type { Taps } from './fixed-taps';
+
+/** Input side, patches in a row, width of tokens, width of the space of texts. */
+export const WORLD = { side: 32, grid: 4, width: 6, embed: 5 } as const;
+export const CLASSES = ['good', 'line', 'spot'] as const;
+const NORMAL = 0;
+
+const LEVELS: readonly Level[] = [1, 2, 3, 4];
+const { side: SIDE, grid: GRID } = WORLD;
+const PATCHES = GRID * GRID;
+const PATCH = SIDE / GRID;
+
+export interface Pictures {
+  readonly taps: Taps;
+  /** [S·S] each, 0 or 1. */
+  readonly masks: readonly Uint8Array[];
+}
+
+/**
+ * Images of given classes. A defect takes two patches beside each other; the class token and those patches point
+ * towards the class, all others to good.
+ * @param blind whether patches as the encoder projects them tell nothing, so that it has to be learnt
+ */
+export function picturesOf(classOf: readonly number[], stream: string, blind = false): Pictures {
+  const places = classOf.map((own, i) => {
+    const at = new Rng(i, `${stream} places`).integer(PATCHES - 1);
+    return new Set(own === NORMAL ? [] : [at, at + 1]);
+  });
+  const rows = (
+    role: string,
+    count: number,
+    width: number,
+    classAt: (image: number, row: number) => number,
+  ) => {
+    const rng = new Rng(1, `${stream} ${role}`);
+    const data = new Float32Array(classOf.length * count * width);
+    for (let i = 0; i < data.length; i++) data[i] = 0.2 * rng.normal();
+    classOf.forEach((_, image) => {
+      for (let row = 0; row < count; row++) data[(image * count + row) * width + classAt(image, row)] += 1;
+    });
+    return floatTensor([classOf.length, count, width], data);
+  };
+  const patchClass = (image: number, patch: number) => (places[image].has(patch) ? classOf[image] : NORMAL);
+  const taps: Partial<Record<TapRole, TensorData>> = {};
+  for (const level of LEVELS) {
+    taps[`tokens${level}`] = rows(`tokens${level}`, 1 + PATCHES, WORLD.width, (image, row) =>
+      row ? patchClass(image, row - 1) : classOf[image],
+    );
+    const seen = blind ? () => WORLD.embed - 1 : patchClass;
+    taps[`patches${level}`] = rows(`patches${level}`, PATCHES, WORLD.embed, seen);
+    taps[`values${level}`] = rows(`values${level}`, PATCHES, WORLD.embed, seen);
+  }
+  taps.classes = rows('classes', LEVELS.length, WORLD.embed, (image) => classOf[image]);
+  const masks = places.map((set) =>
+    Uint8Array.from({ length: SIDE * SIDE }, (_, i) => {
+      const [row, column] = [Math.floor(i / SIDE / PATCH), Math.floor((i % SIDE) / PATCH)];
+      return Number(set.has(row * GRID + column));
+    }),
+  );
+  return { taps, masks };
+}
+
+/** What texts have in common: they lie close to each other, as a CLIP's do. */
+const COMMON = 10;
+
+/** A direction for each class, beside what is common to all; bad in general is more of a line than of a spot. */
+export function worldTexts(): TextVectors {
+  const { embed } = WORLD;
+  const text = (...own: readonly number[]): number[] => {
+    const row = Array.from({ length: embed }, (_, k) => own[k] ?? (k === embed - 1 ? COMMON : 0));
+    return row.map((value) => value / Math.hypot(...row));
+  };
+  const classes = CLASSES.flatMap((_, c) => text(...CLASSES.map((_own, k) => Number(k === c))));
+  const general = [...text(1, 0, 0), ...text(0, 0.8, 0.6)];
+  return {
+    classes: floatTensor([CLASSES.length, embed], classes),
+    general: floatTensor([2, embed], general),
+  };
+}
+
+async function* encodeTexts(): AsyncGenerator<FitProgress, TextVectors> {
+  yield { phase: 'texts', done: 1, total: 1, unit: 'texts' };
+  return worldTexts();
+}
+
+/** Patches turned over as the image is; class tokens stay. */
+function turned(taps: Taps, { x, y }: Mirror): Taps {
+  const from = (patch: number) => {
+    const [row, column] = [Math.floor(patch / GRID), patch % GRID];
+    return (y ? GRID - 1 - row : row) * GRID + (x ? GRID - 1 - column : column);
+  };
+  return Object.fromEntries(
+    Object.entries(taps).map(([role, tap]) => {
+      if (role === 'classes') return [role, tap];
+      const [images, rows, width] = tap.shape;
+      const first = rows - PATCHES;
+      const [data, out] = [floats(tap), floats(tap).slice()];
+      for (let image = 0; image < images; image++)
+        for (let patch = 0; patch < PATCHES; patch++) {
+          const start = (image * rows + first + from(patch)) * width;
+          out.set(data.subarray(start, start + width), (image * rows + first + patch) * width);
+        }
+      return [role, floatTensor(tap.shape, out)];
+    }),
+  );
+}
+
+/** The world of a fit on such a set. @param masked whether each defect has a mask; all do when left out */
+export function supportContext(
+  runtime: Runtime,
+  good: number,
+  defectClasses: readonly number[],
+  options: { seed?: number; blind?: boolean; masked?: readonly boolean[]; world?: Partial<FitContext> } = {},
+): FitContext {
+  const { seed = 0, blind, masked = defectClasses.map(() => true), world } = options;
+  const goodPictures = picturesOf(new Array<number>(good).fill(NORMAL), 'good', blind);
+  const defects = picturesOf(defectClasses, 'defects', blind);
+  const support: Support = { classes: CLASSES, normal: NORMAL, defectClasses, masked, texts: encodeTexts };
+  return contextOf(runtime, goodPictures.taps, {
+    side: SIDE,
+    seed,
+    world: {
+      defectImages: defectClasses.length,
+      support,
+      embed(key, build, of, mirror) {
+        const { taps } = of === 'defects' ? defects : goodPictures;
+        return contextOf(runtime, mirror ? turned(taps, mirror) : taps, { side: SIDE }).embed(key, build);
+      },
+      defectMask: async (index) => {
+        if (!masked[index]) throw new Error('there is no mask');
+        return defects.masks[index];
+      },
+      ...world,
+    },
+  });
+}
