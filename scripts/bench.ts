@@ -20,14 +20,11 @@ import { meanOf, printTable, tableOf } from './bench/rows';
 import type { Row, ShownRow } from './bench/rows';
 import { classFigures, defectGroups, drawSupport } from './bench/support';
 
-/** Fitted on good images alone; those that a support set teaches need labelled ones. */
-const METHODS = Object.entries(Engine.methods).flatMap(([id, { needs }]) => (needs.support ? [] : [id]));
-
 const HELP = `Fits and inspects data sets in the MVTec layout with the app's own engine and prints what comes out.
 
 npm run bench -- --data DIR[,DIR...] [options]
   --data DIR[,DIR...]   folders with train/good, test/<class>, ground_truth/<class>
-  --methods A[,B...]    ${METHODS.join(', ')}, and
+  --methods A[,B...]    ${Object.keys(Engine.methods).join(', ')}, and
                         ${MEAN_IMAGE}, the trivial detector (default: patchcore,padim)
   --backbone NAME|FILE  a built-in backbone or a .safetensors file (default: efficientnet-lite0)
   --size N              side of the square input in px (default: 224)
@@ -109,8 +106,8 @@ function plan(flags: ReturnType<typeof readFlags>): Plan {
   if (!flags.data) usage('--data is missing; --help explains');
   const methods = list(flags.methods);
   for (const method of methods)
-    if (!METHODS.includes(method) && method !== MEAN_IMAGE)
-      usage(`--methods ${method}: known are ${[...METHODS, MEAN_IMAGE].join(', ')}`);
+    if (!Engine.methods[method] && method !== MEAN_IMAGE)
+      usage(`--methods ${method}: known are ${[...Object.keys(Engine.methods), MEAN_IMAGE].join(', ')}`);
   const provider = flags.provider;
   if (provider !== 'cpu' && provider !== 'wasm' && provider !== 'webgpu')
     return usage(`--provider ${provider}: cpu, wasm or webgpu`);
@@ -250,7 +247,9 @@ async function runAllShots(host: BenchHost, p: Plan, dataset: Dataset, method: s
       for (const leftOut of groups)
         for (const seed of p.seeds) {
           own.push(await runFewShot(host, p, dataset, method, { shots, draw, leftOut, seed }));
-          console.error(`${dataset.name} ${method} ${shots} shots, draw ${draw} ${leftOut ?? ''}: done`);
+          console.error(
+            `${dataset.name} ${method} ${shots} shots, draw ${draw}${leftOut ? ` without ${leftOut}` : ''}: done`,
+          );
         }
     rows.push(...own);
     shown.push(...own.map((row) => ({ ...row })), ...(own.length > 1 ? [meanOf(own)] : []));

@@ -28,7 +28,7 @@ import { bytesAsSource } from '../../src/weights/byte-source';
 import { PATTERN, pictureOf } from './pictures';
 import type { PictureSet } from './pictures';
 
-const LITE0 = 'public/models/efficientnet-lite0.safetensors';
+export const LITE0 = 'public/models/efficientnet-lite0.safetensors';
 /** Images that go through EfficientNet-Lite0 together. */
 const TOGETHER = 16;
 

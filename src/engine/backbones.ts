@@ -4,7 +4,7 @@ import type { Shape, TensorData } from '../base/tensor';
 import { LEVEL_ROLES, expectedTensors } from '../nn/backbones/backbone';
 import type { Backbone } from '../nn/backbones/backbone';
 import { recogniseBackbone } from '../nn/backbones/recognise';
-import { clipBackbone } from '../nn/clip/clip-backbone';
+import { FAMILIAR, clipBackbone } from '../nn/clip/clip-backbone';
 import type { Activation } from '../nn/clip/config';
 import { readClip, recogniseClip } from '../nn/clip/recognise';
 import type { RecognisedClip } from '../nn/clip/recognise';
@@ -88,10 +88,14 @@ async function loadVisionTower(
   recognised: RecognisedClip,
   { activation, stem }: { readonly activation: Activation; readonly stem: () => Promise<LoadedBackbone> },
 ): Promise<LoadedBackbone> {
-  const backbone = clipBackbone({ ...recognised.shape, activation });
+  const beside = Object.values(FAMILIAR);
+  const stored = (name: string) => recognised.prefix + name;
+  const knowing = beside.every((name) => file.tensors.has(stored(name)));
+  const backbone = clipBackbone({ ...recognised.shape, activation }, knowing);
   const shapes = expectedTensors(backbone, Object.values(backbone.levels));
   const own = [...shapes.keys()].filter((name) => name.startsWith('visual.'));
   const tensors = new Map(await readClip(recognised, (name) => file.read(name), own));
+  if (knowing) for (const name of beside) tensors.set(name, await file.read(stored(name)));
   if (recognised.shape.input === 'stem') {
     const { weights } = await stem();
     for (const [name, shape] of shapes) if (!tensors.has(name)) tensors.set(name, weights.get(name, shape));

@@ -1,4 +1,15 @@
-import { concat, reshape, slice, transpose } from '../../graph/ops/index';
+import {
+  concat,
+  matMul,
+  mul,
+  reduceMean,
+  reduceSum,
+  reshape,
+  slice,
+  sqrt,
+  sub,
+  transpose,
+} from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
 import type { Backbone, Level, TapRole } from '../backbones/backbone';
 import { efficientNetLite0 } from '../backbones/efficientnet';
@@ -9,6 +20,9 @@ import { semStem } from './sem-encoder';
 import { CLIP_NORMALISATION, VisionTower } from './vision';
 
 const LEVELS: readonly Level[] = [1, 2, 3, 4];
+
+/** Tensors beside the towers, in files of encoders that know what they were trained on. */
+export const FAMILIAR = { mean: 'familiar.mean', whitening: 'familiar.whitening' } as const;
 
 /** Every part has a layer of its name. */
 const ROLES: readonly TapRole[] = [
@@ -24,15 +38,18 @@ const ROLES: readonly TapRole[] = [
 /**
  * A CLIP's vision tower as a backbone: feature maps of four levels as of any other, and tokens on both paths. Beside
  * the tower's tensors the SEM encoder needs those of EfficientNet-Lite0, under timm's names.
+ * @param knowing whether there are the tensors that tell strange images
  */
-export function clipBackbone(config: ClipConfig): Backbone {
+export function clipBackbone(config: ClipConfig, knowing = false): Backbone {
   const stem = config.input === 'stem';
   const [patch, side] = [config.patch, config.imageSide];
   return {
     architecture: `clip-${config.vision.width}-${patch}-${side}`,
     title: clipTitle(config),
     normalisation: stem ? efficientNetLite0.normalisation : CLIP_NORMALISATION,
-    levels: Object.fromEntries(ROLES.map((role) => [role, role])) as unknown as Backbone['levels'],
+    levels: Object.fromEntries(
+      [...ROLES, ...(knowing ? ['strangeness'] : [])].map((role) => [role, role]),
+    ) as unknown as Backbone['levels'],
     linearTaps: true,
     sides: { multipleOf: patch, least: patch, usual: side },
     kernel: 'bicubic',
@@ -60,6 +77,13 @@ export function clipBackbone(config: ClipConfig): Backbone {
           classes.map((own) => reshape(own, [own.shape[0], 1, config.embed])),
           1,
         );
+      });
+      offer('strangeness', () => {
+        const { width } = config.vision;
+        const mean = reduceMean(slice(blocks[config.stages[0]], 1, 1), [1]);
+        const difference = sub(mean, layers.parameter(FAMILIAR.mean, [width]));
+        const whitened = matMul(difference, layers.parameter(FAMILIAR.whitening, [width, width]));
+        return sqrt(reduceSum(mul(whitened, whitened), [1]));
       });
       return found;
     },

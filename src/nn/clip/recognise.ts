@@ -11,7 +11,7 @@ import { VisionTower } from './vision';
 
 /** Buffers of other programs, and what the SEM encoder's file has beside its towers. */
 const BESIDE =
-  /(^|\.)(position_ids|attn_mask)$|^(input_resolution|context_length|vocab_size|token_ids|text_vectors)$/;
+  /(^|\.)(position_ids|attn_mask)$|^(input_resolution|context_length|vocab_size|token_ids|text_vectors|familiar\.(mean|whitening))$/;
 
 /** Which CLIP a weights file holds. */
 export interface RecognisedClip {

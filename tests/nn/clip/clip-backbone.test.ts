@@ -1,0 +1,59 @@
+import { expect, it } from 'vitest';
+import { floatTensor, floats } from '../../../src/base/tensor';
+import { loadBackbone } from '../../../src/engine/backbones';
+import { GraphBuilder } from '../../../src/graph/builder';
+import { layerOf } from '../../../src/nn/backbones/backbone';
+import { efficientNetLite0 } from '../../../src/nn/backbones/efficientnet';
+import { FAMILIAR } from '../../../src/nn/clip/clip-backbone';
+import { FrozenLayers } from '../../../src/nn/layers';
+import { bytesAsSource } from '../../../src/weights/byte-source';
+import { openNodeRuntime } from '../../support/node-runtime';
+import { TINY_CLIP, tinyClipFile, tinyClipTensors } from '../../support/tiny-clip';
+
+const open = (file: Uint8Array) =>
+  loadBackbone(bytesAsSource(file), { activation: 'gelu', stem: () => Promise.reject(new Error('no stem')) });
+
+it('an image is as strange as the mean of its first patches is far from what the file knows', async () => {
+  const { width } = TINY_CLIP.vision;
+  const mean = Float32Array.from({ length: width }, (_, i) => 0.01 * i);
+  // Twice each difference but the last, which is left out.
+  const whitening = Float32Array.from({ length: width * width }, (_, at) =>
+    at % (width + 1) === 0 && at < width * width - 1 ? 2 : 0,
+  );
+  const { backbone, weights } = await open(
+    tinyClipFile({
+      ...tinyClipTensors(),
+      [FAMILIAR.mean]: floatTensor([width], mean),
+      [FAMILIAR.whitening]: floatTensor([width, width], whitening),
+    }),
+  );
+  const graph = new GraphBuilder();
+  const x = graph.input('x', [2, 3, 32, 32]);
+  const taps = backbone.forward(new FrozenLayers(graph, weights, 0), x, ['tokens1', 'strangeness']);
+  graph.output('tokens', taps.tokens1);
+  graph.output('strangeness', taps.strangeness);
+  const data = Float32Array.from({ length: 2 * 3 * 32 * 32 }, (_, i) => Math.sin(i * i));
+  const program = await openNodeRuntime().compile(graph.build());
+  const { values } = await program.run({ x: floatTensor([2, 3, 32, 32], data) });
+  const tokens = floats(values.tokens);
+  const [, count] = values.tokens.shape;
+  const expected = [0, 1].map((image) => {
+    let squares = 0;
+    for (let c = 0; c < width - 1; c++) {
+      let sum = 0;
+      for (let t = 1; t < count; t++) sum += tokens[(image * count + t) * width + c] / (count - 1);
+      squares += (2 * (sum - Math.fround(mean[c]))) ** 2;
+    }
+    return Math.sqrt(squares);
+  });
+  floats(values.strangeness).forEach((value, image) => expect(value / expected[image] - 1).toBeCloseTo(0, 2));
+});
+
+it('a file without that knowledge tells nothing, and other backbones have no tokens', async () => {
+  const { backbone } = await open(tinyClipFile());
+  expect(backbone.levels.strangeness).toBeUndefined();
+  expect(layerOf(backbone, 'tokens2')).toBe('tokens2');
+  expect(() => layerOf(efficientNetLite0, 'tokens2')).toThrow(
+    'EfficientNet-Lite0 gives no tokens beside texts',
+  );
+});
