@@ -29,6 +29,12 @@ const api: PixelsApi = {
       () => pixels.mask(blob, name, side),
       ({ buffer }) => [buffer],
     ),
+  wholeMask: (blob, name) =>
+    moved(
+      () => pixels.wholeMask(blob, name),
+      ({ inside }) => [inside.buffer],
+    ),
+  drawMask: (mask) => attempt(() => pixels.drawMask(mask)),
   evaluate: (request) => attempt(() => pixels.evaluate(request)),
   sample: (seed) => attempt(() => pixels.sample(seed)),
   hash: (blob, goOn) => attempt(() => pixels.hash(blob, goOn)),

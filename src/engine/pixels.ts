@@ -4,7 +4,7 @@ import { AppError } from '../base/errors';
 import { toHex } from '../base/ids';
 import { browserDecoder } from '../image/browser-decoder';
 import { decodeImage } from '../image/decode';
-import { fullScale, toMaskInput, toModelInput } from '../image/model-input';
+import { fullScale, toMask, toMaskInput, toModelInput } from '../image/model-input';
 import type { Raster } from '../image/raster';
 import { largestValue } from '../image/raster';
 import { autoWindow, thumbnail, toDisplay8 } from '../image/thumbnail';
@@ -15,6 +15,7 @@ import type {
   DisplayPixels,
   EvaluationRequest,
   GoOn,
+  MaskPixels,
   PixelSpec,
   SampleFile,
   SetFigures,
@@ -72,6 +73,19 @@ export const pixels = {
     const { raster } = await decode(blob, name);
     return toMaskInput(raster, side) as Uint8Array<ArrayBuffer>;
   },
+
+  async wholeMask(blob: Blob, name: string): Promise<MaskPixels> {
+    const { raster } = await decode(blob, name);
+    const { width, height } = raster;
+    return { width, height, inside: toMask(raster) as Uint8Array<ArrayBuffer> };
+  },
+
+  drawMask: async ({ width, height, inside }: MaskPixels): Promise<Blob> =>
+    greyPng(
+      width,
+      height,
+      inside.map((value) => 255 * value),
+    ),
 
   async evaluate({ side, items }: EvaluationRequest): Promise<SetFigures> {
     const labelled = items.filter(({ defective }) => defective !== undefined);

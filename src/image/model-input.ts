@@ -45,11 +45,20 @@ export function toModelInput(
  * @returns [size·size], 0 and 1; all 0 for a mask of zeros
  */
 export function toMaskInput({ width, height, data, bits }: Raster, size: number): Uint8Array {
+  return inside(resizeNearest(data, width, height, size, size), halfOf(data, bits));
+}
+
+/** A mask at its own size, inside and outside told apart as `toMaskInput` does. @returns [height·width], 0 and 1 */
+export const toMask = ({ data, bits }: Raster): Uint8Array => inside(data, halfOf(data, bits));
+
+function halfOf(data: Raster['data'], bits: Raster['bits']): number {
   const largest = largestValue(data);
   const white = fullScale(largest, bits);
-  const half = (largest > white / 2 ? white : largest) / 2;
-  const mask = new Uint8Array(size * size);
-  const nearest = resizeNearest(data, width, height, size, size);
-  for (let i = 0; i < mask.length; i++) mask[i] = nearest[i] > half ? 1 : 0;
+  return (largest > white / 2 ? white : largest) / 2;
+}
+
+function inside(values: ArrayLike<number>, half: number): Uint8Array {
+  const mask = new Uint8Array(values.length);
+  for (let i = 0; i < mask.length; i++) mask[i] = values[i] > half ? 1 : 0;
   return mask;
 }

@@ -30,6 +30,14 @@ export interface DisplayPixels {
   readonly grey: Uint8Array<ArrayBuffer>;
 }
 
+/** A mask at its image's size. */
+export interface MaskPixels {
+  readonly width: number;
+  readonly height: number;
+  /** 0 or 1. @shape [height·width] */
+  readonly inside: Uint8Array<ArrayBuffer>;
+}
+
 /** A file of the built-in sample, as it would lie in a folder. */
 export interface SampleFile {
   readonly path: string;
@@ -75,6 +83,10 @@ export interface PixelsApi {
   display(blob: Blob, name: string): Promise<Outcome<DisplayPixels>>;
   /** Mask at side×side, 0 or 1. */
   mask(blob: Blob, name: string, side: number): Promise<Outcome<Uint8Array<ArrayBuffer>>>;
+  /** Mask at its own size. */
+  wholeMask(blob: Blob, name: string): Promise<Outcome<MaskPixels>>;
+  /** A mask as an 8-bit grey PNG, 0 and 255. */
+  drawMask(mask: MaskPixels): Promise<Outcome<Blob>>;
   /** Image and pixel figures of inspected images, masks brought to the maps' side. */
   evaluate(request: EvaluationRequest): Promise<Outcome<SetFigures>>;
   sample(seed: number): Promise<Outcome<SampleFile[]>>;

@@ -29,6 +29,7 @@ export async function openDatabase(onBlocked: () => void = () => undefined): Pro
           database.createObjectStore('settings');
         }
         if (from < 2) database.createObjectStore('embeddings');
+        if (from < 3) database.createObjectStore('supportSets', { keyPath: 'id' });
       },
       blocked: onBlocked,
       blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),

@@ -63,7 +63,7 @@ export class LibraryStore {
     });
   }
 
-  /** Deletes a set with its entries; images that no other set holds go with it. */
+  /** Deletes a set with its entries; images that nothing else holds go with it at the next start. */
   deleteSet(setId: SetId): Promise<void> {
     return guarded(async () => {
       const transaction = this.database.transaction(['sets', 'entries'], 'readwrite');
@@ -77,12 +77,18 @@ export class LibraryStore {
     });
   }
 
-  /** Deletes images that no entry points to. Undo of a delete is over when this has run: called at start-up. */
+  /**
+   * Deletes images that neither an entry nor a support set points to. Undo of a delete is over when this has run: called
+   * at start-up.
+   */
   sweep(): Promise<void> {
     return guarded(async () => {
-      const transaction = this.database.transaction(['images', 'entries'], 'readwrite');
+      const transaction = this.database.transaction(['images', 'entries', 'supportSets'], 'readwrite');
       const entries = await transaction.objectStore('entries').getAllKeys();
+      const supports = await transaction.objectStore('supportSets').getAll();
       const used = new Set(entries.map(([, imageId]) => imageId));
+      for (const { classes } of supports)
+        for (const { images } of classes) for (const { imageId } of images) used.add(imageId);
       const images = transaction.objectStore('images');
       const stale = (await images.getAllKeys()).filter((id) => !used.has(id));
       await Promise.all([...stale.map((id) => images.delete(id)), transaction.done]);

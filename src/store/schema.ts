@@ -38,6 +38,37 @@ export interface SetRecord {
   readonly createdAt: number;
 }
 
+export type SupportSetId = string;
+
+/** An image that teaches a class. */
+export interface SupportImage {
+  readonly imageId: ImageId;
+  readonly name: string;
+  /** Of the image's own size; where the defect is. */
+  readonly mask?: Blob;
+  /** How much of the image the mask covers, above 0, up to 1. */
+  readonly maskShare?: number;
+}
+
+export interface SupportClass {
+  readonly name: string;
+  /** What it looks like in words, as typed: phrases with `{o}` where the object goes. */
+  readonly states: readonly string[];
+  readonly images: readonly SupportImage[];
+}
+
+/** Classes, their words and a few images each: what few-shot methods are taught by. Reused over sets of images. */
+export interface SupportSetRecord {
+  readonly id: SupportSetId;
+  readonly name: string;
+  readonly createdAt: number;
+  readonly classes: readonly SupportClass[];
+  /** Index of the class without a defect. */
+  readonly normal: number;
+  readonly objects: readonly string[];
+  readonly templates: readonly string[];
+}
+
 /** A fit, finished or begun: one without a summary can be resumed. */
 export interface FitRecord {
   readonly id: FitId;
@@ -46,6 +77,8 @@ export interface FitRecord {
   readonly goodIds: readonly ImageId[];
   /** Defective images it was fitted on; they are left out of its figures. */
   readonly defectIds?: readonly ImageId[];
+  /** Where its images come from, when they aren't those of the set that it inspects. */
+  readonly supportSetId?: SupportSetId;
   readonly createdAt: number;
   readonly summary?: FitSummary;
 }
@@ -79,7 +112,8 @@ export interface Schema extends DBSchema {
   settings: { key: string; value: unknown };
   /** By encoder, its id and activation, and hash of an image or a text. */
   embeddings: { key: [string, string]; value: Float32Array };
+  supportSets: { key: SupportSetId; value: SupportSetRecord };
 }
 
 export const DATABASE = 'darkfield';
-export const VERSION = 2;
+export const VERSION = 3;

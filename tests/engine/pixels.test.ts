@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { encode } from 'fast-png';
 import { describe, expect, it } from 'vitest';
 import { pixels } from '../../src/engine/pixels';
 
@@ -21,5 +22,22 @@ describe('the hash of a file', () => {
 
   it('ends when it is told to', async () => {
     await expect(pixels.hash(blob, () => false)).rejects.toMatchObject({ code: 'cancelled' });
+  });
+});
+
+describe('a mask at its own size', () => {
+  const inside = Uint8Array.from({ length: 20 * 16 }, (_, i) => Number(i % 20 > 12));
+
+  it('is drawn and read back', async () => {
+    const blob = await pixels.drawMask({ width: 20, height: 16, inside });
+    expect(await pixels.wholeMask(blob, 'mask.png')).toEqual({ width: 20, height: 16, inside });
+  });
+
+  it('may be of 0 and 1 as well, or empty', async () => {
+    const grey = (values: Uint8Array) =>
+      new Blob([new Uint8Array(encode({ width: 20, height: 16, data: values, channels: 1, depth: 8 }))]);
+    expect((await pixels.wholeMask(grey(inside), 'faint.png')).inside).toEqual(inside);
+    const empty = new Uint8Array(inside.length);
+    expect((await pixels.wholeMask(grey(empty), 'empty.png')).inside).toEqual(empty);
   });
 });

@@ -1,4 +1,5 @@
 import type { Session } from '../state/session.svelte';
+import type { Brush } from '../viewer/brush.svelte';
 import type { Place } from '../views/place';
 import type { ViewerState } from '../viewer/viewer-state.svelte';
 
@@ -7,19 +8,31 @@ export interface Action {
   readonly title: string;
   /** Combinations as `event.key` gives them, `Ctrl+` in front where it is held. */
   readonly keys: readonly string[];
+  /** Where the keys mean this, for those that mean different things in different places. */
+  readonly when?: () => boolean;
   readonly perform: () => void;
 }
 
 export interface Window {
+  readonly place: () => Place;
   readonly go: (place: Place) => void;
   readonly toggleLeft: () => void;
   readonly toggleRight: () => void;
   readonly toggleHelp: () => void;
 }
 
-export function createActions(session: Session, viewer: ViewerState, window: Window): readonly Action[] {
+export function createActions(
+  session: Session,
+  viewer: ViewerState,
+  brush: Brush,
+  window: Window,
+): readonly Action[] {
   const { library, jobs } = session;
+  const teaching = () => window.place() === 'teach';
+  const elsewhere = () => !teaching();
+  const eye = () => (teaching() ? brush.viewer : viewer);
   const step = (by: number) => {
+    if (teaching()) return session.support.step(by);
     const at = library.entries.findIndex(({ imageId }) => imageId === session.selected);
     const next = library.entries[Math.min(Math.max(at + by, 0), library.entries.length - 1)];
     if (next) session.selected = next.imageId;
@@ -28,10 +41,11 @@ export function createActions(session: Session, viewer: ViewerState, window: Win
   const setRole = (role: 'good' | 'inspect') =>
     void library.setRole(selected(), role).catch((error: unknown) => session.notices.fail(error));
   return [
+    ...paintingActions(session, brush, teaching),
     { title: 'Next image', keys: ['ArrowRight', 'd'], perform: () => step(1) },
     { title: 'Previous image', keys: ['ArrowLeft', 'a'], perform: () => step(-1) },
-    { title: 'Use the image as good', keys: ['g'], perform: () => setRole('good') },
-    { title: 'Inspect the image', keys: ['i'], perform: () => setRole('inspect') },
+    { title: 'Use the image as good', keys: ['g'], when: elsewhere, perform: () => setRole('good') },
+    { title: 'Inspect the image', keys: ['i'], when: elsewhere, perform: () => setRole('inspect') },
     {
       title: 'Take the image out of the set',
       keys: ['Delete'],
@@ -44,17 +58,41 @@ export function createActions(session: Session, viewer: ViewerState, window: Win
     { title: 'Heatmap on or off', keys: ['h'], perform: () => (viewer.showMap = !viewer.showMap) },
     { title: 'Heatmap fainter', keys: [','], perform: () => viewer.changeOpacity(-0.1) },
     { title: 'Heatmap stronger', keys: ['.'], perform: () => viewer.changeOpacity(0.1) },
-    { title: 'Whole image', keys: ['f'], perform: () => viewer.fit() },
-    { title: 'One to one', keys: ['!', 'Shift+1'], perform: () => viewer.oneToOne() },
-    { title: 'Larger', keys: ['+', '='], perform: () => viewer.zoom(1.25) },
-    { title: 'Smaller', keys: ['-'], perform: () => viewer.zoom(0.8) },
+    { title: 'Whole image', keys: ['f'], perform: () => eye().fit() },
+    { title: 'One to one', keys: ['!', 'Shift+1'], perform: () => eye().oneToOne() },
+    { title: 'Larger', keys: ['+', '='], perform: () => eye().zoom(1.25) },
+    { title: 'Smaller', keys: ['-'], perform: () => eye().zoom(0.8) },
     { title: 'Images', keys: ['Alt+1'], perform: () => window.go('images') },
-    { title: 'Detectors', keys: ['Alt+2'], perform: () => window.go('detectors') },
-    { title: 'Results', keys: ['Alt+3'], perform: () => window.go('results') },
-    { title: 'Ask in words', keys: ['Alt+4'], perform: () => window.go('ask') },
+    { title: 'Teach', keys: ['Alt+2'], perform: () => window.go('teach') },
+    { title: 'Detectors', keys: ['Alt+3'], perform: () => window.go('detectors') },
+    { title: 'Results', keys: ['Alt+4'], perform: () => window.go('results') },
+    { title: 'Ask in words', keys: ['Alt+5'], perform: () => window.go('ask') },
     { title: 'Fold the library', keys: ['['], perform: window.toggleLeft },
     { title: 'Fold the inspector', keys: [']'], perform: window.toggleRight },
     { title: 'Cancel the running job', keys: ['Escape'], perform: () => jobs.running.at(-1)?.cancel() },
     { title: 'This list', keys: ['?'], perform: window.toggleHelp },
+  ];
+}
+
+/** Keys while a mask is painted; some of them mean other things elsewhere. */
+function paintingActions(session: Session, brush: Brush, teaching: () => boolean): readonly Action[] {
+  const action = (title: string, keys: readonly string[], perform: () => void): Action => ({
+    title: `${title} (Teach)`,
+    keys,
+    when: teaching,
+    perform,
+  });
+  return [
+    action('Paint', ['b'], () => (brush.tool = 'paint')),
+    action('Erase', ['e'], () => (brush.tool = 'erase')),
+    action('Smaller brush', ['['], () => brush.resize(-1)),
+    action('Larger brush', [']'], () => brush.resize(1)),
+    action('Undo a stroke', ['Ctrl+z'], () => brush.undo()),
+    action('Redo a stroke', ['Ctrl+Shift+z', 'Ctrl+y'], () => brush.redo()),
+    action('Take the image out of its class', ['Delete'], () => {
+      const image = session.support.shownImage;
+      if (image)
+        session.support.removeImage(image.imageId).catch((error: unknown) => session.notices.fail(error));
+    }),
   ];
 }

@@ -1,8 +1,10 @@
 import type { Action } from './actions';
 
-/** The combination an event stands for: `g`, `Alt+2`. Shift is part of the character. */
-const combinationOf = ({ key, altKey, ctrlKey, metaKey }: KeyboardEvent): string =>
-  `${ctrlKey || metaKey ? 'Ctrl+' : ''}${altKey ? 'Alt+' : ''}${key.length === 1 ? key.toLowerCase() : key}`;
+/** The combination an event stands for: `g`, `Alt+2`, `Ctrl+Shift+z`. Without Ctrl, Shift is part of the character. */
+function combinationOf({ key, altKey, ctrlKey, metaKey, shiftKey }: KeyboardEvent): string {
+  const control = ctrlKey || metaKey ? `Ctrl+${shiftKey ? 'Shift+' : ''}` : '';
+  return `${control}${altKey ? 'Alt+' : ''}${key.length === 1 ? key.toLowerCase() : key}`;
+}
 
 /** Runs the action of a key; keys typed into fields are the fields', and a dialog's Escape is the dialog's. */
 export function runShortcut(actions: readonly Action[], event: KeyboardEvent): void {
@@ -10,7 +12,8 @@ export function runShortcut(actions: readonly Action[], event: KeyboardEvent): v
   if (target.closest('input:not([type=range]), textarea, select, dialog, [contenteditable]')) return;
   // Arrows move sliders and rows that have the focus.
   if (event.key.startsWith('Arrow') && target.closest('input, [role=separator]')) return;
-  const action = actions.find(({ keys }) => keys.includes(combinationOf(event)));
+  const combination = combinationOf(event);
+  const action = actions.find(({ keys, when }) => keys.includes(combination) && (when?.() ?? true));
   if (!action) return;
   event.preventDefault();
   action.perform();
@@ -22,6 +25,9 @@ const NAMES: Readonly<Record<string, string>> = {
   Delete: 'Del',
   Escape: 'Esc',
   '!': 'Shift+1',
+  'Ctrl+z': 'Ctrl+Z',
+  'Ctrl+Shift+z': 'Ctrl+Shift+Z',
+  'Ctrl+y': 'Ctrl+Y',
 };
 
 /** Keys of an action as the help sheet shows them. */

@@ -1,11 +1,16 @@
 import { AppError } from '../../base/errors';
 import type { BackboneId, FitId, ImageId, JobId } from '../../base/ids';
-import type { MethodDescription, Options } from '../../protocol/engine-api';
+import type {
+  Activation,
+  ImageSource,
+  MethodDescription,
+  Options,
+  SupportSpec,
+} from '../../protocol/engine-api';
 import type { FitStore } from '../../store/fit-store';
-import type { FitRecord, SetRecord } from '../../store/schema';
+import type { FitRecord, ImageRecord, SetRecord, SupportSetId } from '../../store/schema';
 import type { EngineClient } from '../engine-client';
 import type { Jobs } from './jobs.svelte';
-import type { Entry } from './library.svelte';
 import type { Notices } from './notices.svelte';
 
 /** What a new fit is asked to be. */
@@ -15,6 +20,28 @@ export interface FitPlan {
   readonly backboneId: BackboneId;
   readonly side: number;
   readonly seed: number;
+  /** Of a CLIP. */
+  readonly activation?: Activation;
+  readonly support?: SupportSpec;
+}
+
+/** An image that is fitted on: of the open set, or of a support set. */
+export interface FitImage {
+  readonly imageId: ImageId;
+  readonly name: string;
+  readonly image: ImageRecord;
+  readonly mask?: Blob;
+  /** Among a support set's classes. */
+  readonly classIndex?: number;
+}
+
+/** What a fit is fitted on. */
+export interface FitImages {
+  readonly good: readonly FitImage[];
+  readonly defects: readonly FitImage[];
+  /** Good images beside a support set's, for the threshold. */
+  readonly others?: readonly FitImage[];
+  readonly supportSetId?: SupportSetId;
 }
 
 /** Fits of the open set. */
@@ -41,41 +68,57 @@ export class Fits {
     return `${method.title} needs at least ${leastGoodImages} good ${images}; ${there}.`;
   }
 
-  /** Fits on the good images. @returns the fit, undefined when it was cancelled @throws fit/… */
+  /**
+   * @param white value that becomes 1 in 16-bit images
+   * @returns the fit, undefined when it was cancelled
+   * @throws fit/…
+   */
   async start(
     plan: FitPlan,
     title: string,
     set: SetRecord,
-    good: readonly Entry[],
-    defects: readonly Entry[],
+    images: FitImages,
+    white: number,
   ): Promise<FitRecord | undefined> {
-    const record: FitRecord = {
-      id: crypto.randomUUID() as FitId,
+    const { good, defects, supportSetId } = images;
+    const id = crypto.randomUUID() as FitId;
+    const fit: FitRecord = {
+      id,
       setId: set.id,
       createdAt: Date.now(),
       goodIds: good.map(({ imageId }) => imageId),
       ...(defects.length && { defectIds: defects.map(({ imageId }) => imageId) }),
-      spec: { ...plan, fitId: '' as FitId, white: whiteOf(good) },
+      ...(supportSetId !== undefined && { supportSetId }),
+      spec: { ...plan, fitId: id, white },
     };
-    const fit = { ...record, spec: { ...record.spec, fitId: record.id } };
     await this.store.putFit(fit);
     this.list = [...this.list, fit];
-    return this.#run(fit, title, good, defects);
+    return this.#run(fit, title, images);
   }
 
-  /** Takes up a fit that a closed tab or a crash left unfinished. @throws store/missing, fit/… */
-  async resume(fit: FitRecord, title: string, entries: readonly Entry[]): Promise<FitRecord | undefined> {
-    const byId = new Map(entries.map((entry) => [entry.imageId, entry]));
+  /**
+   * Takes up a fit that a closed tab or a crash left unfinished.
+   * @param from images it may have been begun on
+   * @throws store/missing, fit/…
+   */
+  async resume(
+    fit: FitRecord,
+    title: string,
+    from: readonly FitImage[],
+    others: readonly FitImage[] = [],
+  ): Promise<FitRecord | undefined> {
+    const byId = new Map(from.map((image) => [image.imageId, image]));
     const there = (ids: readonly ImageId[]) => ids.flatMap((id) => byId.get(id) ?? []);
-    const ids = [...fit.goodIds, ...(fit.defectIds ?? [])];
-    const missing = ids.length - there(ids).length;
+    const [good, defects] = [there(fit.goodIds), there(fit.defectIds ?? [])];
+    const count = fit.goodIds.length + (fit.defectIds ?? []).length;
+    const missing = count - good.length - defects.length;
     if (missing)
       throw new AppError(
         'store/missing',
-        `${missing} of the ${ids.length} images of this fit are no longer in the set`,
+        `${missing} of the ${count} images of this fit are no longer in the ${fit.supportSetId ? 'support set' : 'set'}`,
         { hint: 'Start a new fit on the images that are there.' },
       );
-    return this.#run(fit, title, there(fit.goodIds), there(fit.defectIds ?? []));
+    return this.#run(fit, title, { good, defects, others });
   }
 
   /** Deletes a fit; what it found goes with it. */
@@ -88,22 +131,21 @@ export class Fits {
     });
   }
 
-  async #run(
-    fit: FitRecord,
-    title: string,
-    good: readonly Entry[],
-    defects: readonly Entry[],
-  ): Promise<FitRecord | undefined> {
+  async #run(fit: FitRecord, title: string, images: FitImages): Promise<FitRecord | undefined> {
+    const { good, defects, others = [] } = images;
     try {
       const summary = await this.jobs.runFit(`Fitting ${title}`, (job) =>
         this.client.fit(
           {
             jobId: crypto.randomUUID() as JobId,
             spec: fit.spec,
-            good: good.map(({ imageId, name, image }) => ({ id: imageId, name, blob: image.blob })),
-            defects: defects.flatMap(({ imageId, name, image, mask }) =>
-              mask ? [{ image: { id: imageId, name, blob: image.blob }, mask }] : [],
-            ),
+            good: good.map(sourceOf),
+            defects: defects.map(({ mask, classIndex, ...image }) => ({
+              image: sourceOf(image),
+              ...(mask && { mask }),
+              ...(classIndex !== undefined && { classIndex }),
+            })),
+            ...(others.length && { others: others.map(sourceOf) }),
           },
           (progress) => job.tick(progress),
           job.signal,
@@ -128,9 +170,15 @@ export class Fits {
   }
 }
 
-/** 255 for 8-bit images; otherwise the full scale of the brightest good image: 2ᵏ−1, k ≥ 8. */
-export function whiteOf(good: readonly Pick<Entry, 'image'>[]): number {
-  const brightest = good.reduce(
+const sourceOf = ({ imageId, name, image }: FitImage): ImageSource => ({
+  id: imageId,
+  name,
+  blob: image.blob,
+});
+
+/** 255 for 8-bit images; otherwise the full scale of the brightest one: 2ᵏ−1, k ≥ 8. */
+export function whiteOf(images: readonly Pick<FitImage, 'image'>[]): number {
+  const brightest = images.reduce(
     (most, { image }) => (image.bits === 16 ? Math.max(most, image.maxValue) : most),
     0,
   );

@@ -3,6 +3,7 @@ import type { FitId, ImageId } from '../../base/ids';
 import { calibrate } from '../../metrics/threshold';
 import { verdict } from '../../review/verdict';
 import type { Verdict } from '../../review/verdict';
+import type { Inspection } from '../../protocol/engine-api';
 import type { EvaluationItem, SetFigures } from '../../protocol/pixels-api';
 import type { FitRecord, ResultRecord } from '../../store/schema';
 import type { FitStore } from '../../store/fit-store';
@@ -110,12 +111,9 @@ export class Inspections {
     }
   }
 
-  #keep(
-    fitId: FitId,
-    { imageId, score, map, side, durationMs }: Omit<ResultRecord, 'fitId'>,
-    shown: boolean,
-  ): void {
-    const record: ResultRecord = { fitId, imageId, score, map, side, durationMs };
+  #keep(fitId: FitId, result: Inspection, shown: boolean): void {
+    const { imageId } = result;
+    const record: ResultRecord = { fitId, ...result };
     if (shown) {
       this.results.set(imageId, record);
       this.failures.delete(imageId);
@@ -127,14 +125,15 @@ export class Inspections {
 
 /** What figures are computed from: inspected images, less those that the fit was fitted on. */
 export function evaluationItems(
-  { defectIds = [] }: FitRecord,
+  { goodIds, defectIds = [] }: FitRecord,
   entries: readonly Entry[],
   resultOf: (imageId: ImageId) => ResultRecord | undefined,
 ): EvaluationItem[] {
+  const fittedOn = new Set([...goodIds, ...defectIds]);
   return entries.flatMap(({ imageId, name, className, mask }) => {
     const result = resultOf(imageId);
     const defective = className === undefined ? undefined : className !== 'good';
-    if (!result || defectIds.includes(imageId)) return [];
+    if (!result || fittedOn.has(imageId)) return [];
     return [{ name, score: result.score, map: result.map, defective, mask }];
   });
 }

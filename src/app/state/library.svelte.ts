@@ -1,5 +1,5 @@
 import { SvelteMap } from 'svelte/reactivity';
-import { AppError, toAppError } from '../../base/errors';
+import { AppError } from '../../base/errors';
 import type { ImageId } from '../../base/ids';
 import { sortPaths } from '../../exchange/layout';
 import type { LeftOut, PathEntry, Role, SortedImage, SortedSet } from '../../exchange/layout';
@@ -9,6 +9,7 @@ import type { EntryRecord, ImageRecord, SetRecord } from '../../store/schema';
 import { plural } from '../actions/format';
 import type { EngineClient } from '../engine-client';
 import type { Notices } from './notices.svelte';
+import { reasonOf } from './reason';
 
 /** An image of the open set, with what is known of it. */
 export interface Entry extends EntryRecord {
@@ -234,10 +235,3 @@ export class Library {
 
 /** An entry without its image, which is stored once for all sets. */
 const toRecord = ({ image: _image, ...record }: Entry): EntryRecord => record;
-
-/** A failure's message and hint in one line, without the file's name in front: the list shows it. */
-function reasonOf(error: unknown, name: string): string {
-  const { message, hint } = toAppError(error);
-  const fact = message.startsWith(`${name} `) ? message.slice(name.length + 1) : message;
-  return hint ? `${fact}. ${hint}` : fact;
-}

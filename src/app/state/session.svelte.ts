@@ -1,25 +1,28 @@
 import type { BackboneId, ImageId } from '../../base/ids';
 import { toAppError } from '../../base/errors';
 import type { PathEntry } from '../../exchange/layout';
-import type { EngineReport, Options } from '../../protocol/engine-api';
+import type { EngineReport, Options, SupportSpec } from '../../protocol/engine-api';
 import { BackboneStore } from '../../store/backbone-store';
 import type { Database } from '../../store/database';
 import { FitStore } from '../../store/fit-store';
 import { LibraryStore } from '../../store/library-store';
-import type { FitRecord, SetRecord } from '../../store/schema';
+import type { FitRecord, SetRecord, SupportSetId } from '../../store/schema';
 import { SettingsStore } from '../../store/settings-store';
+import { SupportStore } from '../../store/support-store';
 import { EngineClient } from '../engine-client';
 import { Asking } from './asking.svelte';
 import { BUILT_IN, Backbones } from './backbones.svelte';
 import { Comparison } from './comparison.svelte';
 import { Costs } from './costs.svelte';
 import type { FitPlan } from './fits.svelte';
-import { Fits } from './fits.svelte';
+import { Fits, whiteOf } from './fits.svelte';
 import { Inspections } from './inspections.svelte';
 import { Jobs } from './jobs.svelte';
 import { Library } from './library.svelte';
 import type { Entry } from './library.svelte';
 import { Notices } from './notices.svelte';
+import { specOf } from './support-rules';
+import { SupportSets } from './support.svelte';
 
 const SAMPLE_SEED = 1;
 const SAMPLE_NAME = 'sample';
@@ -32,6 +35,7 @@ export class Session {
   readonly library: Library;
   readonly backbones: Backbones;
   readonly asking: Asking;
+  readonly support: SupportSets;
   readonly fits: Fits;
   readonly inspections: Inspections;
   readonly comparison: Comparison;
@@ -63,6 +67,7 @@ export class Session {
       this.notices,
     );
     this.asking = new Asking(this.backbones, this.client, this.jobs);
+    this.support = new SupportSets(new SupportStore(database), this.settings, this.client, this.notices);
     this.fits = new Fits(fitStore, this.client, this.jobs, this.notices);
     this.inspections = new Inspections(fitStore, this.client, this.jobs, this.notices);
     this.comparison = new Comparison(fitStore, this.client);
@@ -75,6 +80,7 @@ export class Session {
       .ready()
       .then(() => this.backbones.load())
       .catch((error: unknown) => (this.engineFailure = toAppError(error)));
+    await this.support.restore();
     await this.library.restore(await this.settings.get<string>('set'));
     await this.#openedSet();
     this.asking.choose(await this.settings.get<BackboneId>('encoder'));
@@ -94,8 +100,8 @@ export class Session {
     await this.#openedSet();
   }
 
-  /** Adds files; weights among them become backbones and encoders. */
-  async add(files: readonly PathEntry<File>[]): Promise<void> {
+  /** Adds files to the open set, or to the support set's class; weights among them become backbones and encoders. */
+  async add(files: readonly PathEntry<File>[], to: 'set' | 'support' = 'set'): Promise<void> {
     const weights = files.filter(({ path }) => path.endsWith('.safetensors'));
     for (const { file } of weights)
       try {
@@ -106,6 +112,7 @@ export class Session {
       }
     const images = files.filter((entry) => !weights.includes(entry));
     if (weights.length && !images.length) return;
+    if (to === 'support') return this.support.addFiles(images);
     const before = this.library.set?.id;
     await this.library.add(images);
     if (this.library.set?.id !== before) await this.#openedSet();
@@ -138,7 +145,33 @@ export class Session {
     const title = this.titleOf(plan.method);
     if (!set) return;
     const defects = this.defectsFor(plan.method, plan.options);
-    await this.#showFit(() => this.fits.start(plan, title, set, good, defects));
+    await this.#showFit(() => this.fits.start(plan, title, set, { good, defects }, whiteOf(good)));
+  }
+
+  /** Why the open support set can't be fitted now, in the order of what is to be done; undefined when it can. */
+  get supportProblem(): string | undefined {
+    const { encoder } = this.asking;
+    if (this.support.problem) return this.support.problem;
+    if (!this.library.set)
+      return 'There is nothing to inspect yet. Drop images under Images, or open the sample.';
+    if (!encoder) return 'There is no encoder yet. Drop a published CLIP, one .safetensors file.';
+    return encoder.activation ? undefined : `Choose the activation of ${encoder.description.title} first.`;
+  }
+
+  /** Fits on the open support set with the chosen encoder, then inspects. Failures become notices. */
+  async fitSupport(method: string, options: Options, seed: number): Promise<void> {
+    const { open } = this.support;
+    const { set } = this.library;
+    const { activation, description } = this.asking.encoder ?? {};
+    if (!open || !set || !description || !activation || this.supportProblem) return;
+    const support = specOf(open);
+    await this.#showFit(async () => {
+      const images = await this.#supportImages(open.id, support);
+      const side = description.sides.usual;
+      const plan = { method, options, backboneId: description.id, side, seed, activation, support };
+      const white = whiteOf([...images.all, ...this.library.entries]);
+      return this.fits.start(plan, this.titleOf(method), set, images, white);
+    });
   }
 
   /** Fits one after the other; one that fails doesn't stop the rest. */
@@ -174,7 +207,13 @@ export class Session {
   }
 
   async resume(fit: FitRecord): Promise<void> {
-    await this.#showFit(() => this.fits.resume(fit, this.titleOf(fit.spec.method), this.library.entries));
+    const title = this.titleOf(fit.spec.method);
+    const { supportSetId, spec } = fit;
+    await this.#showFit(async () => {
+      if (!supportSetId || !spec.support) return this.fits.resume(fit, title, this.library.entries);
+      const { all, others } = await this.#supportImages(supportSetId, spec.support);
+      return this.fits.resume(fit, title, all, others);
+    });
   }
 
   /** Shows another fit's results. */
@@ -221,6 +260,29 @@ export class Session {
 
   titleOf(method: string): string {
     return this.engine?.methods.find(({ id }) => id === method)?.title ?? method;
+  }
+
+  /** A fit's title, with the support set that it was taught by. */
+  nameOf({ spec, supportSetId }: FitRecord): string {
+    const title = this.titleOf(spec.method);
+    if (!supportSetId) return title;
+    return `${title}, ${this.support.list.find(({ id }) => id === supportSetId)?.name ?? 'a deleted support set'}`;
+  }
+
+  /** A support set's images, and the good ones of the open set that aren't among them. */
+  async #supportImages(id: SupportSetId, { prompts, normal }: SupportSpec) {
+    const all = await this.support.imagesOf(
+      id,
+      prompts.classes.map(({ name }) => name),
+    );
+    const taught = new Set(all.map(({ imageId }) => imageId));
+    return {
+      all,
+      good: all.filter(({ classIndex }) => classIndex === normal),
+      defects: all.filter(({ classIndex }) => classIndex !== normal),
+      others: this.library.good.filter(({ imageId }) => !taught.has(imageId)),
+      supportSetId: id,
+    };
   }
 
   async #showFit(run: () => Promise<FitRecord | undefined>): Promise<void> {

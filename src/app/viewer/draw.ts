@@ -1,4 +1,4 @@
-import type { Point, ScreenPx } from '../../base/space';
+import type { ImagePx, Point, ScreenPx } from '../../base/space';
 import { formatLength } from '../actions/format';
 import { scaleBar } from './camera';
 import type { Camera, Extent } from './camera';
@@ -9,6 +9,8 @@ export interface Scene {
   readonly camera: Camera;
   readonly picture: OffscreenCanvas | undefined;
   readonly overlay: OffscreenCanvas | undefined;
+  /** The overlay pixel by pixel, as masks are; otherwise smoothed, as maps are. */
+  readonly sharpOverlay?: boolean;
   readonly contour: { readonly path: Path2D; readonly side: number } | undefined;
   /** nm per image pixel; without it the scale bar counts pixels. */
   readonly pitchNm: number | undefined;
@@ -28,7 +30,7 @@ export function drawScene(context: CanvasRenderingContext2D, scene: Scene): void
   context.imageSmoothingEnabled = camera.zoom < SHARP_FROM;
   context.drawImage(picture, camera.x, camera.y, width, height);
   if (overlay) {
-    context.imageSmoothingEnabled = true;
+    context.imageSmoothingEnabled = !scene.sharpOverlay;
     context.drawImage(overlay, camera.x, camera.y, width, height);
   }
   if (contour) drawContour(context, contour.path, camera, width / contour.side, height / contour.side);
@@ -74,3 +76,20 @@ function drawScaleBar(context: CanvasRenderingContext2D, { camera, pitchNm, view
 /** Where a mouse event happened, in the viewer's own pixels. */
 export const centreOf = ({ offsetX, offsetY }: MouseEvent): Point<ScreenPx> =>
   ({ x: offsetX, y: offsetY }) as Point<ScreenPx>;
+
+/** The brush as a circle of its size, readable on any grey. */
+export function drawBrush(
+  context: CanvasRenderingContext2D,
+  { x, y, zoom }: Camera,
+  at: Point<ImagePx>,
+  radius: number,
+): void {
+  context.beginPath();
+  context.arc(at.x * zoom + x, at.y * zoom + y, Math.max(radius * zoom, 1), 0, 2 * Math.PI);
+  context.strokeStyle = 'rgb(0 0 0 / 0.8)';
+  context.lineWidth = 3;
+  context.stroke();
+  context.strokeStyle = 'white';
+  context.lineWidth = 1;
+  context.stroke();
+}

@@ -1,9 +1,10 @@
 /** The places of the one window, in the order of the work, questions beside it; the URL's hash says which is open. */
-export const PLACES = ['images', 'detectors', 'results', 'ask'] as const;
+export const PLACES = ['images', 'teach', 'detectors', 'results', 'ask'] as const;
 export type Place = (typeof PLACES)[number];
 
 export const PLACE_TITLES: Readonly<Record<Place, string>> = {
   images: 'Images',
+  teach: 'Teach',
   detectors: 'Detectors',
   results: 'Results',
   ask: 'Ask',

@@ -1,0 +1,8 @@
+import { toAppError } from '../../base/errors';
+
+/** A failure's message and hint in one line, without the file's name in front: the list shows it. */
+export function reasonOf(error: unknown, name: string): string {
+  const { message, hint } = toAppError(error);
+  const fact = message.startsWith(`${name} `) ? message.slice(name.length + 1) : message;
+  return hint ? `${fact}. ${hint}` : fact;
+}
