@@ -141,7 +141,7 @@ it('two classes of one name are refused; a class that was taken out comes back',
   await app.page.getByLabel('Name of a new class').fill('Bridge');
   await app.page.getByRole('button', { name: 'Add class' }).click();
   await app.page.getByText('There is a class bridge already. Take another name.').waitFor();
-  await app.page.getByRole('button', { name: 'Take the class out' }).click();
+  await app.page.getByRole('button', { name: 'Delete the class' }).click();
   await expect.poll(() => classes().count()).toBe(2);
   await app.notice('The class particle was taken out').getByRole('button', { name: 'Undo' }).click();
   await expect.poll(() => classes().count()).toBe(3);
@@ -149,6 +149,7 @@ it('two classes of one name are refused; a class that was taken out comes back',
 
 it('is all there after a reload', async () => {
   await app.load();
+  await app.go('Teach');
   await oneClass('particle').getByRole('button', { name: 'particle', exact: true }).click();
   await app.page.getByText('13 states × 24 templates × 3 objects = 936 prompts').waitFor();
   expect(await app.page.getByRole('button', { name: /\.png, mask \d/ }).count()).toBe(7);
