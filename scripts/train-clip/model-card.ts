@@ -65,8 +65,8 @@ AdamW (betas 0.9 and 0.98, weight decay 0.05 on matrices), gradients clipped at 
 image and captions of its class, against all captions of other classes; patches of every level, on the plain and the
 V-V path, against the class texts by the mask; both for good and bad in general too. Weights are a running mean (decay
 ${plan.decay}); ${percent(plan.dropout)} of the stem's channels are silent in an image, and noise of ${plan.noise} is added. Kept is step
-${thousands(best.step)} of the phase at ${side} px, the best on held-out procedural images seen by an instrument outside the training
-ranges.
+${thousands(best.step)} of the phase at ${side} px, the best on held-out procedural images, half of them seen by an instrument outside the
+training ranges.
 
 ## Figures
 Text alone, no support, ${heldOut} held-out images of 240 px each. Image score: the class token's cosine with the mean of the

@@ -6,13 +6,13 @@ import type { NetVectors } from '../../src/methods/kit/trainer';
 import { bytesAsSource } from '../../src/weights/byte-source';
 import { Safetensors, encodeSafetensors } from '../../src/weights/safetensors';
 import { PARTS } from './encoder';
-import type { Figures } from './judge';
 
 /** The best weights so far, and what they reached. */
 export interface Best {
   readonly phase: number;
   readonly step: number;
-  readonly figures: Figures;
+  /** On held-out images; higher is better. */
+  readonly quality: number;
   readonly vectors: NetVectors;
 }
 

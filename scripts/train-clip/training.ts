@@ -8,8 +8,6 @@ import type { Runtime } from '../../src/runtime/runtime';
 import { AVERAGE_EVERY, WeightAverage } from './average';
 import { Batches, batchClasses } from './batches';
 import type { Captions } from './captions';
-import { quality } from './judge';
-import type { Figures } from './judge';
 import { scheduleOf } from './plan';
 import type { Phase, Plan } from './plan';
 import { loadProgress, saveProgress } from './progress';
@@ -31,8 +29,8 @@ export interface TrainingInputs {
   /** Images of each phase. */
   readonly stems: readonly StemFile[];
   readonly statistics: ChannelStatistics;
-  /** Judges weights on images that are held out. */
-  readonly look: (weights: NetVectors) => Promise<Figures>;
+  /** How good weights are on images that are held out. */
+  readonly look: (weights: NetVectors) => Promise<number>;
   /** Where unfinished work is kept. */
   readonly path: string;
   readonly saveEveryMs?: number;
@@ -83,9 +81,9 @@ export async function train(inputs: TrainingInputs): Promise<Best> {
         print(`${phase.side} px, step ${step}/${phase.steps}, ${(now / 60).toFixed(1)} min: ${losses}`);
       }
       if (step % phase.lookEvery === 0 || last) {
-        const figures = await inputs.look(average.vectors);
-        if (!best || quality(figures) > quality(best.figures))
-          best = { phase: index, step, figures, vectors: copied(average.vectors) };
+        const quality = await inputs.look(average.vectors);
+        if (!best || quality > best.quality)
+          best = { phase: index, step, quality, vectors: copied(average.vectors) };
       }
       if (performance.now() - saved >= saveEveryMs || last) {
         saved = performance.now();

@@ -23,14 +23,16 @@ export interface LoadedBackbone {
 /** What is said of weights before they are stored under an id. */
 export type Description = Omit<BackboneDescription, 'id'>;
 
+/** Of a backbone that ships with the app: its file tells everything. */
 export const describeBackbone = (
   id: BackboneId,
-  { title, architecture, sides }: Backbone,
+  { title, architecture, sides, levels }: Backbone,
 ): BackboneDescription => ({
   id,
   title,
   architecture,
   sides,
+  ...(levels.tokens1 && { clip: { activation: 'gelu' } }),
 });
 
 /** Shapes of a file's tensors by their names. */

@@ -9,6 +9,8 @@ import type { Jobs } from './jobs.svelte';
 import type { Notice, Notices } from './notices.svelte';
 
 export const BUILT_IN: BackboneId = 'builtin:efficientnet-lite0' as BackboneId;
+/** The small CLIP that was trained on synthetic SEM images. */
+export const BUILT_IN_ENCODER: BackboneId = 'builtin:sem-encoder' as BackboneId;
 
 /** Both forms of the smooth step that CLIPs are trained with, as the user chooses between them. */
 export const ACTIVATIONS: readonly { readonly value: Activation; readonly title: string }[] = [
@@ -24,8 +26,8 @@ export const ACTIVATION_REASON =
 /** A CLIP; `activation` is undefined as long as the user hasn't answered. */
 export interface Encoder {
   readonly description: BackboneDescription;
-  readonly fileName: string;
-  readonly bytes: number;
+  /** The file that was dropped; undefined for what ships with the app. */
+  readonly file?: { readonly name: string; readonly bytes: number };
   /** Whether the file itself tells it. */
   readonly settled: boolean;
   readonly activation: Activation | undefined;
@@ -46,7 +48,13 @@ export class Backbones {
   /** Those whose layers detectors can stand on. */
   forDetectors = $derived(this.all.filter(({ clip }) => !clip));
   encoders: readonly Encoder[] = $derived(
-    this.#dropped.flatMap((record) => encoderOf(record, this.#activations.get(record.description.id)) ?? []),
+    [
+      ...this.#builtIn.map((description) => ({ description })),
+      ...this.#dropped.map(({ description, fileName, blob }) => ({
+        description,
+        file: { name: fileName, bytes: blob.size },
+      })),
+    ].flatMap((known) => encoderOf(known, this.#activations.get(known.description.id)) ?? []),
   );
 
   constructor(
@@ -58,7 +66,8 @@ export class Backbones {
   ) {}
 
   async load(): Promise<void> {
-    this.#builtIn = [await this.client.engine((engine) => engine.describeBackbone(BUILT_IN))];
+    const describe = (id: BackboneId) => this.client.engine((engine) => engine.describeBackbone(id));
+    this.#builtIn = [await describe(BUILT_IN), await describe(BUILT_IN_ENCODER)];
     const dropped = await this.store.all();
     for (const { description } of dropped) if (description.clip) await this.#recall(description.id);
     this.#dropped = dropped;
@@ -166,12 +175,12 @@ export class Backbones {
 const settingOf = (id: BackboneId): string => `activation.${id}`;
 
 function encoderOf(
-  { description, fileName, blob }: BackboneRecord,
+  { description, file }: Pick<Encoder, 'description' | 'file'>,
   answer: Activation | undefined,
 ): Encoder | undefined {
   const { clip } = description;
   if (!clip) return undefined;
   const settled = clip.activation !== 'ask';
   const activation = clip.activation === 'ask' ? answer : clip.activation;
-  return { description, fileName, bytes: blob.size, settled, activation };
+  return { description, file, settled, activation };
 }

@@ -52,13 +52,13 @@ export class Inspections {
   }
 
   /** Inspects images, the one that is looked at first; results are shown and stored as they come. */
-  async inspect(entries: readonly Entry[], first: ImageId | undefined): Promise<void> {
+  async inspect(entries: readonly Entry[], first: ImageId | undefined, title = 'Inspecting'): Promise<void> {
     const { fit } = this;
     if (!fit?.summary || !entries.length) return;
     const ordered = [...entries].sort((a, b) => Number(b.imageId === first) - Number(a.imageId === first));
     const start = performance.now();
     let done = 0;
-    await this.jobs.run('Inspecting', (job) => {
+    await this.jobs.run(title, (job) => {
       const tick = () => {
         const elapsedMs = performance.now() - start;
         const remainingMs = done ? (elapsedMs / done) * (ordered.length - done) : undefined;

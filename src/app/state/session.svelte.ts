@@ -11,9 +11,10 @@ import { SettingsStore } from '../../store/settings-store';
 import { SupportStore } from '../../store/support-store';
 import { EngineClient } from '../engine-client';
 import { Asking } from './asking.svelte';
-import { BUILT_IN, Backbones } from './backbones.svelte';
+import { BUILT_IN, BUILT_IN_ENCODER, Backbones } from './backbones.svelte';
 import { Comparison } from './comparison.svelte';
 import { Costs } from './costs.svelte';
+import { FIRST_LOOK, byTextAlone, firstLookPlan } from './first-look';
 import type { FitPlan } from './fits.svelte';
 import { Fits, whiteOf } from './fits.svelte';
 import { Inspections } from './inspections.svelte';
@@ -46,6 +47,8 @@ export class Session {
   engineFailure = $state.raw<{ message: string; hint: string } | undefined>(undefined);
   selected = $state.raw<ImageId | undefined>(undefined);
   busyOpening = $state(false);
+  /** Resolves when it is known which weights there are. */
+  #weightsKnown: Promise<void> = Promise.resolve();
 
   get selectedEntry(): Entry | undefined {
     return this.library.entries.find(({ imageId }) => imageId === this.selected);
@@ -76,10 +79,8 @@ export class Session {
 
   /** Opens what was open before the reload. */
   async restore(): Promise<void> {
-    void this.client
-      .ready()
-      .then(() => this.backbones.load())
-      .catch((error: unknown) => (this.engineFailure = toAppError(error)));
+    this.#weightsKnown = this.client.ready().then(() => this.backbones.load());
+    this.#weightsKnown.catch((error: unknown) => (this.engineFailure = toAppError(error)));
     await this.support.restore();
     await this.library.restore(await this.settings.get<string>('set'));
     await this.#openedSet();
@@ -118,6 +119,7 @@ export class Session {
     if (this.library.set?.id !== before) await this.#openedSet();
     this.selected ??= this.library.entries[0]?.imageId;
     await this.settings.put('set', this.library.set?.id);
+    void this.#firstLook();
   }
 
   /** The way of the first minute: sample in, PatchCore fitted on its good images, heatmaps shown. */
@@ -230,9 +232,9 @@ export class Session {
   }
 
   /** Inspects images that the open fit has not seen yet, or all again. */
-  async inspect(entries: readonly Entry[]): Promise<void> {
+  async inspect(entries: readonly Entry[], title?: string): Promise<void> {
     try {
-      await this.inspections.inspect(entries, this.selected);
+      await this.inspections.inspect(entries, this.selected, title);
       await this.inspections.evaluate(this.library.toInspect);
     } catch (error) {
       this.notices.fail(error);
@@ -265,6 +267,7 @@ export class Session {
   /** A fit's title, with the support set that it was taught by. */
   nameOf({ spec, supportSetId }: FitRecord): string {
     const title = this.titleOf(spec.method);
+    if (spec.support && !supportSetId) return `${title}, text only`;
     if (!supportSetId) return title;
     return `${title}, ${this.support.list.find(({ id }) => id === supportSetId)?.name ?? 'a deleted support set'}`;
   }
@@ -285,7 +288,40 @@ export class Session {
     };
   }
 
+  /** Shows what looks strange by text alone, as long as nothing was fitted. */
+  async #firstLook(): Promise<void> {
+    const { set } = this.library;
+    if (!set || this.fits.list.some((fit) => !byTextAlone(fit))) return;
+    try {
+      await this.#weightsKnown;
+      const encoder = this.backbones.all.find(({ id }) => id === BUILT_IN_ENCODER);
+      const plan = firstLookPlan(this.engine?.methods ?? [], encoder);
+      const { entries, good, toInspect } = this.library;
+      if (!plan || !toInspect.length || set.id !== this.library.set?.id) return;
+      const known = this.fits.list.find(({ summary }) => summary);
+      const images = { good: [], defects: [], others: good };
+      const fit =
+        known ?? (await this.fits.start(plan, this.titleOf(plan.method), set, images, whiteOf(entries)));
+      // Meanwhile another set may have been opened, or a fit begun.
+      if (!fit || set.id !== this.library.set?.id || this.fits.list.some((own) => !byTextAlone(own))) return;
+      if (this.inspections.fit?.id !== fit.id) await this.openFit(fit);
+      const seen = this.inspections.results;
+      await this.inspect(
+        this.library.toInspect.filter(({ imageId }) => !seen.has(imageId)),
+        FIRST_LOOK,
+      );
+    } catch (error) {
+      this.notices.fail(error);
+    }
+  }
+
+  /** What the user starts goes before what was only shown meanwhile. */
+  #endFirstLook(): void {
+    for (const job of this.jobs.running) if (job.title === FIRST_LOOK) job.cancel();
+  }
+
   async #showFit(run: () => Promise<FitRecord | undefined>): Promise<void> {
+    this.#endFirstLook();
     try {
       const fit = await run();
       if (!fit || fit.setId !== this.library.set?.id) return;

@@ -15,8 +15,7 @@ const encoder = (id: string, activation: Encoder['activation'] = 'gelu'): Encode
     sides: { multipleOf: 8, least: 8, usual: 32 },
     clip: { activation: 'ask' },
   },
-  fileName: `${id}.safetensors`,
-  bytes: 1,
+  file: { name: `${id}.safetensors`, bytes: 1 },
   settled: false,
   activation,
 });

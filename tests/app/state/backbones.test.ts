@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { AppError } from '../../../src/base/errors';
 import type { BackboneId } from '../../../src/base/ids';
-import { BUILT_IN, Backbones } from '../../../src/app/state/backbones.svelte';
+import { BUILT_IN, BUILT_IN_ENCODER, Backbones } from '../../../src/app/state/backbones.svelte';
 import { Jobs } from '../../../src/app/state/jobs.svelte';
 import { Notices } from '../../../src/app/state/notices.svelte';
 import type { BackboneDescription } from '../../../src/protocol/engine-api';
@@ -39,7 +39,8 @@ class World {
         engine: (async (call: (engine: unknown) => Promise<unknown>) =>
           call({
             recognise: async () => recognise(),
-            describeBackbone: async () => ({ ...RESNET, title: 'EfficientNet-Lite0', id: BUILT_IN }),
+            describeBackbone: async (of: BackboneId) =>
+              of === BUILT_IN ? { ...RESNET, title: 'EfficientNet-Lite0', id: of } : { ...SEM, id: of },
           })) as never,
         hash: async (_blob, report) => {
           this.hashes++;
@@ -69,7 +70,9 @@ describe('a dropped weights file', () => {
       'EfficientNet-Lite0',
       'ResNet-18',
     ]);
-    expect(world.backbones.encoders).toEqual([]);
+    expect(world.backbones.encoders).toMatchObject([
+      { description: { id: BUILT_IN_ENCODER }, settled: true, activation: 'gelu', file: undefined },
+    ]);
     expect(world.records.get(id)).toEqual({
       description: { ...RESNET, id },
       fileName: 'some.safetensors',
@@ -82,7 +85,9 @@ describe('a dropped weights file', () => {
     const world = new World(() => CLIP);
     await world.backbones.add(file);
     expect(world.backbones.forDetectors).toEqual([]);
-    expect(world.backbones.encoders).toMatchObject([{ settled: false, activation: undefined, bytes: 7 }]);
+    expect(world.backbones.encoders).toMatchObject([
+      { settled: false, activation: undefined, file: { bytes: 7 } },
+    ]);
     const question = world.last;
     expect([question.tone, question.text]).toEqual([
       'question',
@@ -96,12 +101,12 @@ describe('a dropped weights file', () => {
     later.records.set(id, world.records.get(id)!);
     later.settings.set('activation.abc', world.settings.get('activation.abc'));
     await later.backbones.load();
-    expect(later.backbones.encoders[0].activation).toBe('quickGelu');
+    expect(later.backbones.encoders.at(-1)!.activation).toBe('quickGelu');
     await later.backbones.setActivation(id, 'gelu');
     await later.backbones.remove(id);
     await later.backbones.add(file);
     expect(later.last.text).toBe('some.safetensors is CLIP ViT-B/32; questions can be put to it under Ask.');
-    expect(later.backbones.encoders[0].activation).toBe('gelu');
+    expect(later.backbones.encoders.at(-1)!.activation).toBe('gelu');
   });
 
   it('of a CLIP that tells its activation asks nothing', async () => {
@@ -118,7 +123,9 @@ describe('a dropped weights file', () => {
     expect(world.notices.list).toEqual([]);
     await world.backbones.add(new File(['weights'], 'again.safetensors'));
     expect(world.last.text).toBe('again.safetensors is here already: CLIP ViT-B/32.');
-    expect(world.backbones.encoders).toMatchObject([{ fileName: 'some.safetensors', activation: 'gelu' }]);
+    expect(world.backbones.encoders).toMatchObject([
+      { file: { name: 'some.safetensors' }, activation: 'gelu' },
+    ]);
   });
 
   it('that is none is refused before it is hashed', async () => {

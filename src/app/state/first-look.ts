@@ -1,0 +1,37 @@
+import type { BackboneDescription, MethodDescription } from '../../protocol/engine-api';
+import type { FitRecord } from '../../store/schema';
+import type { FitPlan } from './fits.svelte';
+import { presetDraft, specOf } from './support-rules';
+
+/** What the job that inspects by text alone is called. */
+export const FIRST_LOOK = 'First look, by text alone';
+
+/**
+ * A look by text alone, with nothing taught: the preset's classes and an encoder whose file tells everything.
+ * @returns undefined while there is none
+ */
+export function firstLookPlan(
+  methods: readonly MethodDescription[],
+  encoder: BackboneDescription | undefined,
+): FitPlan | undefined {
+  const method = methods.find(({ needs }) => needs.support);
+  const activation = encoder?.clip?.activation;
+  if (!method || !encoder || !activation || activation === 'ask') return undefined;
+  return {
+    method: method.id,
+    options: {},
+    backboneId: encoder.id,
+    activation,
+    side: encoder.sides.usual,
+    seed: 0,
+    support: specOf(presetDraft()),
+  };
+}
+
+/** Whether a fit was taught by no image. */
+export const byTextAlone = ({
+  spec,
+  goodIds,
+  defectIds = [],
+}: Pick<FitRecord, 'spec' | 'goodIds' | 'defectIds'>): boolean =>
+  !!spec.support && !goodIds.length && !defectIds.length;
