@@ -88,7 +88,13 @@ const figure = (title: string, spread = false): Column => [
   },
 ];
 
-const text = (title: string, name: string): Column => [title, (row) => String(row[name] ?? '')];
+const text = (title: string, name: string): Column => [
+  title,
+  (row) => {
+    const value = row[name];
+    return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+  },
+];
 
 const ratio = (a: number, b: number): string => (b ? (a / b).toFixed(2) : 'n/d');
 

@@ -16,8 +16,8 @@ const KNOWN = 2000;
 const HELD_OUT = 512;
 /** Shrinks the correlations towards none: the covariance of so few images is uncertain. */
 const SHRINKAGE = 0.3;
-/** Share of held-out images below the limit. */
-const BELOW = 0.995;
+/** Share of held-out images, of the usual ranges, below the limit. */
+const BELOW = 0.95;
 
 /**
  * What an encoder tells strange images by: the Mahalanobis length of the mean of its first level's patches, over the
@@ -31,11 +31,15 @@ export async function familiarity(
 ): Promise<Record<string, TensorData>> {
   const side = encoder.backbone.sides.usual;
   const extractor = await FeatureExtractor.open(runtime, encoder, ['tokens1'], side, TOGETHER, 'fit');
-  const set = { name: 'familiar', side, seed, ranges: [RANGES, WIDE_RANGES] };
+  const known = { name: 'familiar', side, seed, ranges: [RANGES, WIDE_RANGES] };
+  const usual = { ...known, name: 'familiar held out', ranges: [RANGES] };
   const rows: Float64Array[] = [];
   while (rows.length < KNOWN + HELD_OUT) {
     const planes = Array.from({ length: TOGETHER }, (_, i) =>
-      Float32Array.from(pictureOf(set, rows.length + i).pixels, (value) => value / 255),
+      Float32Array.from(
+        pictureOf(rows.length < KNOWN ? known : usual, rows.length + i).pixels,
+        (value) => value / 255,
+      ),
     );
     const taps = await extractor.run(stackImages(planes, TOGETHER, side), 'fit');
     const [, tokens, width] = taps.tokens1!.shape;
@@ -49,18 +53,18 @@ export async function familiarity(
       rows.push(mean);
     }
   }
-  const known = rows.slice(0, KNOWN);
+  const learnt = rows.slice(0, KNOWN);
   const width = rows[0].length;
   const average = (of: (row: Float64Array) => number) =>
-    known.reduce((sum, row) => sum + of(row), 0) / known.length;
+    learnt.reduce((sum, row) => sum + of(row), 0) / learnt.length;
   const mean = Array.from({ length: width }, (_, c) => average((row) => row[c]));
   const deviation = mean.map((own, c) => Math.sqrt(average((row) => (row[c] - own) ** 2)));
   const correlation = new Float32Array(width * width);
-  for (const row of known)
+  for (const row of learnt)
     for (let i = 0; i < width; i++)
       for (let j = 0; j < width; j++)
         correlation[i * width + j] +=
-          (((row[i] - mean[i]) / deviation[i]) * ((row[j] - mean[j]) / deviation[j])) / known.length;
+          (((row[i] - mean[i]) / deviation[i]) * ((row[j] - mean[j]) / deviation[j])) / learnt.length;
   const whitening = whiten(correlation, width, 1, SHRINKAGE).map(
     (value, at) => value / deviation[Math.floor(at / width)],
   );

@@ -48,7 +48,7 @@ Frozen EfficientNet-Lite0 features of strides 4, 8 and 16 on the grid of stride 
 is part of \`visual.conv1\` and the position embedding), a 1x1 convolution to width 192, four transformer blocks of three
 heads; a text transformer of three layers over the tokens that the built-in prompts use (\`token_ids\`: CLIP's id of each
 row). \`familiar.*\`: mean and whitening of the first level's patches over synthetic images, by which an image unlike
-them is told (its length is above 1; of held-out synthetic images one in two hundred is). \`text_vectors\`: the seven classes in alphabetical order, good in general, bad in general; each the normalised
+them is told (its length is above 1; of held-out synthetic images of the usual ranges one in twenty is). \`text_vectors\`: the seven classes in alphabetical order, good in general, bad in general; each the normalised
 mean of its normalised prompts.
 
 ## Data

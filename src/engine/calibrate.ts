@@ -1,7 +1,9 @@
 import { Rng } from '../base/rng';
+import type { Detector } from '../methods/contract';
+import { splitGood } from '../methods/kit/held-out';
 import { calibration, goodOnlyThreshold } from '../metrics/threshold';
 import { quantile } from '../metrics/statistics';
-import type { FitCalibration } from '../protocol/engine-api';
+import type { FitCalibration, FitSpec } from '../protocol/engine-api';
 import { generateImage } from '../sample/generate';
 import type { ScoredImage } from './scorer';
 
@@ -39,6 +41,30 @@ export function besideSupport<T>(
     return Float32Array.from(pixels, (value) => value / 255);
   };
   return { way: 'synthetic', count: SYNTHETIC, load: draw };
+}
+
+/**
+ * The good images that a fit's threshold is drawn from.
+ * @param images those of the fit, and others that it leaves
+ * @param load reads one at the input side
+ */
+export function heldOutImages<T>(
+  { leavesOut, needs }: Detector,
+  { side, seed }: Pick<FitSpec, 'side' | 'seed'>,
+  { good, others }: { readonly good: readonly T[]; readonly others: readonly T[] },
+  load: (image: T) => Promise<Float32Array>,
+): HeldOut {
+  if (needs.support) return besideSupport(others, side, load);
+  // With one image nothing is left to hold it against.
+  const held = leavesOut
+    ? Array.from({ length: good.length < 2 ? 0 : good.length }, (_, i) => i)
+    : [...splitGood(good.length, { rng: (stream) => new Rng(seed, stream) }).heldOut];
+  return {
+    way: leavesOut ? 'one at a time' : 'a part',
+    count: held.length,
+    load: (index) => load(good[held[index]]),
+    fitted: (index) => held[index],
+  };
 }
 
 /** Share of good pixels below the pixel threshold. @source methods.md 20.6 */

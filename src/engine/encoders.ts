@@ -59,8 +59,8 @@ export class Encoders {
     remark: (text: string) => void,
   ): AsyncGenerator<FitProgress, TextVectors> {
     const encoder = await this.encoder(choice);
-    const own = prompts.classes.map((of) => ({ of, frame: prompts as PromptFrame }));
-    const general = GENERIC_PROMPTS.classes.map((of) => ({ of, frame: GENERIC_PROMPTS as PromptFrame }));
+    const own = prompts.classes.map((of) => ({ of, frame: prompts }));
+    const general = GENERIC_PROMPTS.classes.map((of) => ({ of, frame: GENERIC_PROMPTS }));
     const total = [...own, ...general].reduce((sum, { of, frame }) => sum + promptsOf(of, frame).length, 0);
     const vectors: (Float32Array | undefined)[] = [];
     let done = 0;

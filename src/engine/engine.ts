@@ -2,7 +2,6 @@ import { AppError, toAppError } from '../base/errors';
 import type { BackboneId, FitId, JobId } from '../base/ids';
 import { kept } from '../base/kept';
 import type { Detector, FitSize, MethodState, StepCost } from '../methods/contract';
-import { splitGood } from '../methods/kit/held-out';
 import { completeOptions } from '../methods/options';
 import * as registry from '../methods/registry';
 import { tapShapes } from '../nn/backbones/backbone';
@@ -28,7 +27,7 @@ import { quantile } from '../metrics/statistics';
 import { Rng } from '../base/rng';
 import { loadBackbone } from './backbones';
 import type { LoadedBackbone } from './backbones';
-import { GoodScores, besideSupport } from './calibrate';
+import { GoodScores, heldOutImages } from './calibrate';
 import type { HeldOut } from './calibrate';
 import { JobClock } from './clock';
 import type { Collaborators } from './collaborators';
@@ -219,8 +218,11 @@ export class Engine {
         return { state: step.value, resumedImages: context.resumedImages };
       });
       const durationMs = performance.now() - start;
+      const held = heldOutImages(Engine.method(spec.method), spec, { good, others }, (image) =>
+        this.#load(image, backbone, spec),
+      );
       const calibration = await this.withRecovery((runtime) =>
-        this.#calibrate(runtime, backbone, spec, state, this.#heldOut(backbone, spec, good, others), tick),
+        this.#calibrate(runtime, backbone, spec, state, held, tick),
       );
       await this.collaborators.states.put(spec.fitId, state);
       this.#states.set(spec.fitId, Promise.resolve(state));
@@ -259,33 +261,11 @@ export class Engine {
     for (let first = 0; first < held.count; first += batch) {
       const some = all.slice(first, first + batch);
       const images = await Promise.all(some.map((index) => held.load(index)));
-      const scored = await scorer.score(images, held.fitted && some.map(held.fitted));
+      const scored = await scorer.score(images, held.fitted && some.map((index) => held.fitted!(index)));
       scored.forEach((result) => scores.add(result));
       tick({ phase: 'calibration', done: first + some.length, total: held.count, unit: 'images' });
     }
     return scores.finish();
-  }
-
-  /** The good images that a fit's threshold is drawn from. */
-  #heldOut(
-    backbone: LoadedBackbone,
-    spec: FitSpec,
-    good: FitRequest['good'],
-    others: FitRequest['good'],
-  ): HeldOut {
-    const load = (image: ImageSource) => this.#load(image, backbone, spec);
-    const { leavesOut, needs } = Engine.method(spec.method);
-    if (needs.support) return besideSupport(others, spec.side, load);
-    // With one image nothing is left to hold it against.
-    const held = leavesOut
-      ? Array.from({ length: good.length < 2 ? 0 : good.length }, (_, i) => i)
-      : [...splitGood(good.length, { rng: (stream) => new Rng(spec.seed, stream) }).heldOut];
-    return {
-      way: leavesOut ? 'one at a time' : 'a part',
-      count: held.length,
-      load: (index) => load(good[held[index]]),
-      fitted: (index) => held[index],
-    };
   }
 
   /**

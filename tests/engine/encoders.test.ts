@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import type { BackboneId } from '../../src/base/ids';
 import { floatTensor, floats } from '../../src/base/tensor';
 import { Encoders } from '../../src/engine/encoders';
-import type { TextVectors } from '../../src/methods/contract';
 import type { SupportSpec } from '../../src/protocol/engine-api';
 import { DETAILED_PROMPTS, GENERIC_PROMPTS } from '../../src/text/prompt-presets';
 import { promptsOf } from '../../src/text/prompts';
@@ -43,7 +42,7 @@ async function texts(encoders: Encoders, given: SupportSpec) {
   let encoded = 0;
   let step = await run.next();
   for (; !step.done; step = await run.next()) encoded++;
-  return { vectors: step.value as TextVectors, encoded, remarks };
+  return { vectors: step.value, encoded, remarks };
 }
 
 describe('texts of a support set', () => {
