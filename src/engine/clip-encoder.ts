@@ -4,15 +4,12 @@ import { floatTensor, floats, intTensor } from '../base/tensor';
 import type { TensorData } from '../base/tensor';
 import { GraphBuilder } from '../graph/builder';
 import { l2Normalise } from '../graph/ops/index';
-import type { Value } from '../graph/value';
-import { normaliseGrey } from '../nn/backbones/backbone';
 import type { Activation, ClipConfig } from '../nn/clip/config';
 import { nameInFile } from '../nn/clip/names';
 import { clipTensors, readClip } from '../nn/clip/recognise';
 import type { RecognisedClip } from '../nn/clip/recognise';
-import { semStem, tokenRows } from '../nn/clip/sem-encoder';
+import { tokenRows } from '../nn/clip/sem-encoder';
 import { TextTower } from '../nn/clip/text';
-import { VisionTower, clipNormalise } from '../nn/clip/vision';
 import { FrozenWeights } from '../nn/frozen-weights';
 import { FrozenLayers } from '../nn/layers';
 import type { Program } from '../runtime/program';
@@ -20,7 +17,7 @@ import type { Priority } from '../runtime/queue';
 import type { Runtime } from '../runtime/runtime';
 import type { Safetensors } from '../weights/safetensors';
 import type { LoadedBackbone } from './backbones';
-import { stackImages } from './features';
+import { FeatureExtractor, disposeTaps, stackImages } from './features';
 
 /** Images in a run on a GPU. On a processor one keeps all cores busy, and a cancel is heard sooner. */
 const GPU_BATCH = 4;
@@ -30,28 +27,25 @@ const LENGTH_STEP = 8;
 
 const TOKEN_TABLE = 'token_embedding.weight';
 
-/** A tower at work, kept as long as its runtime. */
-type Programs = WeakMap<Runtime, Promise<Program>>;
-
 /**
  * A CLIP's file at work: images and texts to unit vectors whose products are their cosines. Each tower is read when it
  * is first needed, the token table never as a whole: a text takes a few of its rows.
  */
 export class ClipEncoder {
   readonly config: ClipConfig;
-  readonly #towers = new Map<'vision' | 'text', Promise<FrozenWeights>>();
+  readonly #towers = new Map<'text', Promise<FrozenWeights>>();
   readonly #tables = new Map<'ids', Promise<Int32Array | undefined>>();
-  readonly #images: Programs = new WeakMap();
-  readonly #texts: Programs = new WeakMap();
+  readonly #images = new WeakMap<Runtime, Promise<FeatureExtractor>>();
+  readonly #texts = new WeakMap<Runtime, Promise<Program>>();
   /** By batch and length. */
   readonly #manyTexts = new WeakMap<Runtime, Promise<Map<string, Promise<Program>>>>();
 
-  /** @param lite0 EfficientNet-Lite0, asked for where the encoder stands on its features */
+  /** @param vision its vision tower, asked for when the first image is embedded */
   constructor(
     private readonly file: Safetensors,
     private readonly clip: RecognisedClip,
     activation: Activation,
-    private readonly lite0: () => Promise<LoadedBackbone>,
+    private readonly vision: () => Promise<LoadedBackbone>,
   ) {
     this.config = { ...clip.shape, activation };
   }
@@ -69,14 +63,17 @@ export class ClipEncoder {
   async embedImages(runtime: Runtime, planes: readonly Float32Array[]): Promise<Float32Array[]> {
     const { imageSide, embed } = this.config;
     const batch = this.batchOn(runtime);
-    const program = await kept(this.#images, runtime, () => this.#compileVision(runtime, batch));
+    const extractor = await kept(this.#images, runtime, async () =>
+      FeatureExtractor.open(runtime, await this.vision(), ['classes'], imageSide, batch, 'inspect'),
+    );
     const found: Float32Array[] = [];
     for (let first = 0; first < planes.length; first += batch) {
       const some = planes.slice(first, first + batch);
-      const feeds = { image: stackImages(some, batch, imageSide) };
-      const { values } = await program.run(feeds, { priority: 'inspect' });
-      const rows = floats(values.embedding);
-      found.push(...some.map((_, i) => rows.slice(i * embed, (i + 1) * embed)));
+      const taps = await extractor.run(stackImages(some, batch, imageSide), 'inspect');
+      const rows = floats(await runtime.read(taps.classes!));
+      disposeTaps(taps);
+      // Of the four levels' class tokens the last is the image's embedding.
+      found.push(...some.map((_, i) => unit(rows.subarray((4 * i + 3) * embed, (4 * i + 4) * embed))));
     }
     return found;
   }
@@ -166,42 +163,22 @@ export class ClipEncoder {
     return new Set(table ? ids.filter((id) => !known.has(id)) : []);
   }
 
-  async #compileVision(runtime: Runtime, batch: number): Promise<Program> {
-    const { input, imageSide, vision } = this.config;
-    const graph = new GraphBuilder();
-    const grey = graph.input('image', [batch, 1, imageSide, imageSide]);
-    const tower = new VisionTower(new FrozenLayers(graph, await this.#tower('vision'), 0), this.config);
-    const tokens = tower.run(
-      tower.place(input === 'stem' ? await this.#stem(graph, grey) : clipNormalise(grey)),
-    );
-    graph.output('embedding', l2Normalise(tower.projectClass(tokens[vision.layers])));
-    return runtime.compile(graph.build(), { priority: 'inspect' });
-  }
-
-  async #stem(graph: GraphBuilder, grey: Value): Promise<Value> {
-    const { backbone, weights } = await this.lite0();
-    return semStem(
-      new FrozenLayers(graph, weights, backbone.batchNormEpsilon, 'lite0.'),
-      normaliseGrey(grey, backbone.normalisation),
-    );
-  }
-
   async #compileText(runtime: Runtime, batch: number, length: number, priority: Priority): Promise<Program> {
     const { width } = this.config.text;
     const graph = new GraphBuilder();
-    const tower = new TextTower(new FrozenLayers(graph, await this.#tower('text'), 0), this.config);
+    const tower = new TextTower(new FrozenLayers(graph, await this.#tower(), 0), this.config);
     const tokens = graph.input('tokens', [batch, length, width]);
     graph.output('embedding', l2Normalise(tower.encode(tokens, graph.input('end', [batch], 'int32'))));
     return runtime.compile(graph.build(), { priority });
   }
 
-  #tower(which: 'vision' | 'text'): Promise<FrozenWeights> {
+  #tower(): Promise<FrozenWeights> {
     const names = [...clipTensors(this.clip.shape).keys()].filter(
-      (name) => name.startsWith('visual.') === (which === 'vision') && name !== TOKEN_TABLE,
+      (name) => !name.startsWith('visual.') && name !== TOKEN_TABLE,
     );
     const read = async () =>
       new FrozenWeights(await readClip(this.clip, (own) => this.file.read(own), names));
-    return kept(this.#towers, which, read);
+    return kept(this.#towers, 'text', read);
   }
 
   /** CLIP's id of each row of the token table, where it has but a part of them. */
@@ -213,4 +190,9 @@ export class ClipEncoder {
       return data as Int32Array;
     });
   }
+}
+
+function unit(row: Float32Array): Float32Array {
+  const length = Math.hypot(...row);
+  return row.map((value) => value / length);
 }

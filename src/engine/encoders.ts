@@ -25,10 +25,10 @@ export class Encoders {
   readonly #opened = new Map<string, Promise<ClipEncoder>>();
   readonly #tokenizers = new Map<'clip', Promise<ClipTokenizer>>();
 
-  /** @param stemBackbone EfficientNet-Lite0, which the SEM encoder stands on */
+  /** @param vision the vision tower of an encoder */
   constructor(
     private readonly parts: EncoderCollaborators,
-    private readonly stemBackbone: () => Promise<LoadedBackbone>,
+    private readonly vision: (choice: EncoderChoice) => Promise<LoadedBackbone>,
   ) {}
 
   /** @throws model/… when the weights are missing or no CLIP */
@@ -37,7 +37,7 @@ export class Encoders {
       const file = await Safetensors.open(await this.parts.openWeights(choice.backboneId));
       const clip = recogniseClip(shapesOf(file));
       if (!clip) throw new AppError('model/unknown', 'these weights are no CLIP', { hint: 'Choose a CLIP.' });
-      return new ClipEncoder(file, clip, choice.activation, this.stemBackbone);
+      return new ClipEncoder(file, clip, choice.activation, () => this.vision(choice));
     });
   }
 

@@ -65,7 +65,9 @@ export class Engine {
   readonly encoders: Encoders;
 
   constructor(private readonly collaborators: Collaborators) {
-    this.encoders = new Encoders(collaborators, () => this.backbone(STEM_BACKBONE));
+    this.encoders = new Encoders(collaborators, ({ backboneId, activation }) =>
+      this.backbone(backboneId, activation),
+    );
   }
 
   /** Every method by the name it is exported under, recommended ones first, then by title. */

@@ -7,6 +7,7 @@ import { Rng } from '../../src/base/rng';
 import { floatTensor, floats, intTensor } from '../../src/base/tensor';
 import type { TensorData } from '../../src/base/tensor';
 import { Asking } from '../../src/engine/asking';
+import { loadBackbone } from '../../src/engine/backbones';
 import { Encoders } from '../../src/engine/encoders';
 import { l2Normalise } from '../../src/graph/ops/index';
 import type { Value } from '../../src/graph/value';
@@ -70,7 +71,8 @@ class World {
           void stored.set(`${encoder}|${of}`, embedding),
       },
     };
-    const encoders = new Encoders(parts, () => Promise.reject(new Error('there is no stem')));
+    const stem = () => Promise.reject(new Error('there is no stem'));
+    const encoders = new Encoders(parts, ({ activation }) => loadBackbone(watched, { activation, stem }));
     this.asking = new Asking(
       {
         encoders,

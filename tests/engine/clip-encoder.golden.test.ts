@@ -23,7 +23,7 @@ import { openNodeRuntime } from '../support/node-runtime';
 import { weight } from '../support/procedural';
 
 const runtime = openNodeRuntime();
-const noStem = () => Promise.reject(new Error('there is no stem'));
+const noVision = () => Promise.reject(new Error('no image is embedded'));
 const open = (bytes: Uint8Array) => Safetensors.open(bytesAsSource(bytes));
 
 describeGolden(['clip.json', 'clip-tiny.safetensors'], 'texts of a CLIP with procedural weights', () => {
@@ -40,7 +40,7 @@ describeGolden(['clip.json', 'clip-tiny.safetensors'], 'texts of a CLIP with pro
         file,
         recogniseClip(shapesOf(file), headWidth)!,
         config.activation,
-        noStem,
+        noVision,
       );
       const texts = await Promise.all(golden.ids.map((ids) => encoder.embedText(runtime, ids)));
       const { [`${name}.text`]: expected } = await goldenTensors('clip-tiny.safetensors');
@@ -58,8 +58,9 @@ const LITE0 = join(MODELS_DIR, 'efficientnet-lite0.safetensors');
 describeWith([ENCODER, REFERENCE, LITE0], 'an image by the SEM encoder of the prototype', () => {
   it('is seen through the stem', async () => {
     const file = await open(readFileSync(ENCODER));
-    const lite0 = () => loadBackbone(bytesAsSource(readFileSync(LITE0)));
-    const encoder = new ClipEncoder(file, recogniseClip(shapesOf(file))!, 'gelu', lite0);
+    const stem = () => loadBackbone(bytesAsSource(readFileSync(LITE0)));
+    const vision = () => loadBackbone(bytesAsSource(readFileSync(ENCODER)), { activation: 'gelu', stem });
+    const encoder = new ClipEncoder(file, recogniseClip(shapesOf(file))!, 'gelu', vision);
     const { pixels, embedding } = await readTensors(REFERENCE);
     const grey = Float32Array.from(pixels.data as Uint8Array, (value) => value / 255);
     const [seen] = await encoder.embedImages(runtime, [grey]);

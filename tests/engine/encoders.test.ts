@@ -22,7 +22,7 @@ function open(file: Uint8Array, stored = new Map<string, Float32Array>()): Encod
   };
   const openWeights = async () => bytesAsSource(file);
   return new Encoders({ openWeights, openMerges: async () => MERGES, embeddings }, () =>
-    Promise.reject(new Error('there is no stem')),
+    Promise.reject(new Error('no image is embedded')),
   );
 }
 

@@ -38,11 +38,12 @@ export class Library {
     private readonly notices: Notices,
   ) {}
 
-  /** Opens what was open last, or the newest set. */
+  /** Opens what was open last, or the newest set; images that nothing holds any more are deleted meanwhile. */
   async restore(lastSet: string | undefined): Promise<void> {
     this.sets = (await this.store.sets()).sort((a, b) => a.createdAt - b.createdAt);
     const set = this.sets.find(({ id }) => id === lastSet) ?? this.sets.at(-1);
     if (set) await this.open(set);
+    this.store.sweep().catch((error: unknown) => this.notices.fail(error));
   }
 
   async open(set: SetRecord): Promise<void> {
