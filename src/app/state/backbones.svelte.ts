@@ -70,7 +70,9 @@ export class Backbones {
     this.#builtIn = [await describe(BUILT_IN), await describe(BUILT_IN_ENCODER)];
     const dropped = await this.store.all();
     for (const { description } of dropped) if (description.clip) await this.#recall(description.id);
-    this.#dropped = dropped;
+    // What was dropped meanwhile stays.
+    const known = new Set(dropped.map(({ description }) => description.id));
+    this.#dropped = [...dropped, ...this.#dropped.filter(({ description }) => !known.has(description.id))];
   }
 
   /**
