@@ -11,21 +11,6 @@ import { FlatNet } from '../../src/nn/net';
 import type { Net } from '../../src/nn/net';
 import type { Feeds } from '../../src/runtime/program';
 
-const WIDTH = 192;
-const TRUNK = { width: WIDTH, heads: 3, mlp: 4 * WIDTH };
-
-/** The built-in encoder: four blocks over EfficientNet-Lite0's features, three over the tokens in use. */
-export const encoderConfig = (vocabulary: number): ClipConfig => ({
-  embed: WIDTH,
-  input: 'stem',
-  imageSide: 240,
-  patch: 16,
-  vision: { ...TRUNK, layers: 4 },
-  text: { ...TRUNK, layers: 3, context: 77, vocabulary },
-  stages: [1, 2, 3, 4],
-  activation: 'gelu',
-});
-
 /** Parameters of the encoder in two networks: weight decay is for matrices, not for norms, biases and the temperature. */
 export const PARTS = ['matrices', 'vectors'] as const;
 export type PartName = (typeof PARTS)[number];

@@ -49,31 +49,32 @@ export async function identify(source: ByteSource): Promise<Description> {
 }
 
 /** @param ownVocabulary whether the file says which of CLIP's tokens its table has */
-function describeClip({ title, shape, activation }: RecognisedClip, ownVocabulary: boolean): Description {
-  const { patch, imageSide, text } = shape;
-  if (!ownVocabulary && text.vocabulary !== VOCABULARY)
+function describeClip({ shape, activation }: RecognisedClip, ownVocabulary: boolean): Description {
+  // Either activation has the same title and sides.
+  const { title, architecture, sides } = clipBackbone({ ...shape, activation: 'gelu' });
+  const { vocabulary } = shape.text;
+  if (!ownVocabulary && vocabulary !== VOCABULARY)
     throw new AppError(
       'model/keys',
-      `${title} with a table of ${text.vocabulary} tokens; CLIP's tokenizer has ${VOCABULARY}`,
+      `${title} with a table of ${vocabulary} tokens; CLIP's tokenizer has ${VOCABULARY}`,
       { hint: 'Use a CLIP with the vocabulary of the first one; multilingual ones have another.' },
     );
-  return {
-    title,
-    architecture: `clip-${shape.vision.width}-${patch}-${imageSide}`,
-    sides: { multipleOf: patch, least: patch, usual: imageSide },
-    clip: { activation },
-  };
+  return { title, architecture, sides, clip: { activation } };
+}
+
+/** What a CLIP's vision tower needs beside its file. */
+interface ClipParts {
+  readonly activation: Activation;
+  /** EfficientNet-Lite0, which the SEM encoder stands on. */
+  readonly stem: () => Promise<LoadedBackbone>;
 }
 
 /**
  * Opens a weights file: recognises it and reads the tensors that tapped layers need; of a CLIP its vision tower.
- * @param clip what a CLIP's file doesn't tell, and EfficientNet-Lite0 for the SEM encoder; without it no CLIP is opened
+ * @param clip without it no CLIP is opened
  * @throws model/…
  */
-export async function loadBackbone(
-  source: ByteSource,
-  clip?: { readonly activation: Activation; readonly stem: () => Promise<LoadedBackbone> },
-): Promise<LoadedBackbone> {
+export async function loadBackbone(source: ByteSource, clip?: ClipParts): Promise<LoadedBackbone> {
   const file = await Safetensors.open(source);
   const recognised = clip && recogniseClip(shapesOf(file));
   if (recognised) return loadVisionTower(file, recognised, clip);
@@ -88,13 +89,14 @@ export async function loadBackbone(
 async function loadVisionTower(
   file: Safetensors,
   recognised: RecognisedClip,
-  { activation, stem }: { readonly activation: Activation; readonly stem: () => Promise<LoadedBackbone> },
+  { activation, stem }: ClipParts,
 ): Promise<LoadedBackbone> {
   const beside = Object.values(FAMILIAR);
   const stored = (name: string) => recognised.prefix + name;
   const knowing = beside.every((name) => file.tensors.has(stored(name)));
   const backbone = clipBackbone({ ...recognised.shape, activation }, knowing);
-  const shapes = expectedTensors(backbone, Object.values(backbone.levels));
+  // The class tokens run every block and both ends of the tower.
+  const shapes = expectedTensors(backbone, ['classes', ...(knowing ? ['strangeness'] : [])]);
   const own = [...shapes.keys()].filter((name) => name.startsWith('visual.'));
   const tensors = new Map(await readClip(recognised, (name) => file.read(name), own));
   if (knowing) for (const name of beside) tensors.set(name, await file.read(stored(name)));

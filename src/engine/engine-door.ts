@@ -10,11 +10,15 @@ import { AppError } from '../base/errors';
 import { floatTensor } from '../base/tensor';
 import { GraphBuilder } from '../graph/builder';
 import { add } from '../graph/ops/index';
+import { clipBackbone } from '../nn/clip/clip-backbone';
+import { semEncoderConfig } from '../nn/clip/sem-encoder';
 import { Asking } from './asking';
 import { describeBackbone } from './backbones';
 import type { Collaborators } from './collaborators';
 import { describeMethods } from './describe';
 import { Engine } from './engine';
+
+const SEM_ENCODER = 'builtin:sem-encoder' as BackboneId;
 
 /** What the worker's door hands in: its lines to other threads and to the store. */
 export interface DoorParts extends Omit<Collaborators, 'openRuntime' | 'openWeights' | 'openMerges'> {
@@ -56,7 +60,9 @@ export class BrowserEngine {
     return { provider: runtime.report, methods: describeMethods(), selfTest: this.#selfTest };
   }
 
+  /** The SEM encoder is described without its weights, which wait until they are needed. */
   async describeBackbone(id: BackboneId): Promise<BackboneDescription> {
+    if (id === SEM_ENCODER) return describeBackbone(id, clipBackbone(semEncoderConfig(0)));
     return describeBackbone(id, (await this.engine.backbone(id)).backbone);
   }
 

@@ -49,22 +49,25 @@ async function ask(text: string): Promise<void> {
   await app.idle();
 }
 
-it('without images and without a CLIP it says what is missing', async () => {
+it('without images it says so, and beside the built-in encoder how to bring a CLIP', async () => {
   await app.go('Ask');
   await app.page.getByText('Drop SEM images here').waitFor();
-  expect(await obstacle()).toBe('A question needs a CLIP.');
+  await expect.poll(obstacle).toBe('There are no images to ask about yet.');
   await app.drop(join(folder, 'images'));
   await app.notice(`${IMAGES} images added`).waitFor();
-  await app.page.getByText('Questions in words need a CLIP.').waitFor();
+  await app.page.getByText('The built-in encoder knows the words of its own prompts alone.').waitFor();
   expect(await app.accessibilityProblems()).toEqual([]);
 });
 
-it('shows tokens and unusual words before there is an encoder', async () => {
+it('shows tokens and unusual words, and which the built-in encoder never learnt', async () => {
   await field().fill('A nanowire');
   const tokens = app.page.getByRole('list', { name: 'Tokens' }).getByRole('listitem');
   await expect.poll(() => tokens.count()).toBe(2);
   expect((await tokens.allInnerTexts()).map((text) => text.replace(/\s/g, ''))).toEqual(['a', 'nanowire']);
   await app.page.getByText('Unusual, so read in parts and known less well: nanowire.').waitFor();
+  await expect
+    .poll(obstacle)
+    .toMatch(/^SEM encoder never learnt “[^.]+”\. Use other words, or a published CLIP\.$/);
 });
 
 it('a file that is nearly a CLIP is told what it lacks', async () => {

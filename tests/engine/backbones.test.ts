@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import type { TensorData } from '../../src/base/tensor';
 import { floatTensor } from '../../src/base/tensor';
-import { identify } from '../../src/engine/backbones';
+import type { BackboneId } from '../../src/base/ids';
+import { describeBackbone, identify } from '../../src/engine/backbones';
+import { clipBackbone } from '../../src/nn/clip/clip-backbone';
+import { semEncoderConfig } from '../../src/nn/clip/sem-encoder';
 import { bytesAsSource } from '../../src/weights/byte-source';
 import { encodeSafetensors } from '../../src/weights/safetensors';
 import { tinyClipTensors, withTokens } from '../support/tiny-clip';
@@ -47,4 +50,12 @@ it('a table of other tokens is refused, unless the file says which they are', as
     message: "CLIP ViT-64/8, 32 px with a table of 3 tokens; CLIP's tokenizer has 49408",
   });
   expect(await identified({ ...rest, token_ids: ids })).toMatchObject({ title: 'CLIP ViT-64/8, 32 px' });
+});
+
+it('the shipped encoder is what the app says it is before it is read', async () => {
+  const source = bytesAsSource(readFileSync('public/models/sem-encoder.safetensors'));
+  const id = 'builtin:sem-encoder' as BackboneId;
+  expect({ id, ...(await identify(source)) }).toEqual(
+    describeBackbone(id, clipBackbone(semEncoderConfig(0))),
+  );
 });

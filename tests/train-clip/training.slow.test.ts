@@ -11,7 +11,8 @@ import { bytesAsSource } from '../../src/weights/byte-source';
 import { Safetensors } from '../../src/weights/safetensors';
 import { batchClasses, standardise, Batches } from '../../scripts/train-clip/batches';
 import { Captions, GROUPS } from '../../scripts/train-clip/captions';
-import { PARTS, encoderConfig, namedTensors } from '../../scripts/train-clip/encoder';
+import { PARTS, namedTensors } from '../../scripts/train-clip/encoder';
+import { semEncoderConfig } from '../../src/nn/clip/sem-encoder';
 import { encoderFile, foldStatistics, requireSame } from '../../scripts/train-clip/export';
 import { Judge, quality } from '../../scripts/train-clip/judge';
 import { NORMAL, PATTERN, trainingPictures } from '../../scripts/train-clip/pictures';
@@ -42,7 +43,7 @@ const PLAN: Plan = {
 
 const runtime = openNodeRuntime();
 const captions = new Captions(tokenizer);
-const config = encoderConfig(captions.tokenIds.length);
+const config = semEncoderConfig(captions.tokenIds.length);
 const layouts = encoderLayouts(config);
 const encoder = { layouts, config };
 const folder = mkdtempSync(join(tmpdir(), 'train-clip-'));

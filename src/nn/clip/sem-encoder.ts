@@ -4,6 +4,22 @@ import type { Value } from '../../graph/value';
 import { efficientNetLite0 } from '../backbones/efficientnet';
 import type { NetLayers } from '../layers';
 import { STEM_STRIDE } from './config';
+import type { ClipConfig } from './config';
+
+const WIDTH = 192;
+const TRUNK = { width: WIDTH, heads: 3, mlp: 4 * WIDTH };
+
+/** The built-in encoder: four blocks over EfficientNet-Lite0's features, three over the tokens in use. */
+export const semEncoderConfig = (vocabulary: number): ClipConfig => ({
+  embed: WIDTH,
+  input: 'stem',
+  imageSide: 240,
+  patch: 16,
+  vision: { ...TRUNK, layers: 4 },
+  text: { ...TRUNK, layers: 3, context: 77, vocabulary },
+  stages: [1, 2, 3, 4],
+  activation: 'gelu',
+});
 
 const TAPS = { fine: 'blocks.1', middle: 'blocks.2', coarse: 'blocks.4' } as const;
 

@@ -21,10 +21,16 @@ class World {
   readonly notices = new Notices();
   readonly backbones: Backbones;
   hashes = 0;
+  /** What the store waits for after it has looked. */
+  reading = Promise.resolve();
 
   constructor(recognise: () => Found, hash = async (): Promise<string> => 'abc') {
     const store: Pick<BackboneStore, 'all' | 'blob' | 'put' | 'delete'> = {
-      all: async () => [...this.records.values()],
+      all: async () => {
+        const found = [...this.records.values()];
+        await this.reading;
+        return found;
+      },
       blob: async (id) => this.records.get(id)?.blob,
       put: async (record) => this.records.set(record.description.id, record),
       delete: async (id) => void this.records.delete(id),
@@ -107,6 +113,18 @@ describe('a dropped weights file', () => {
     await later.backbones.add(file);
     expect(later.last.text).toBe('some.safetensors is CLIP ViT-B/32; questions can be put to it under Ask.');
     expect(later.backbones.encoders.at(-1)!.activation).toBe('gelu');
+  });
+
+  it('stays when it is dropped while the stored ones are still being read', async () => {
+    const world = new World(() => SEM);
+    let looked: () => void = () => undefined;
+    world.reading = new Promise((resolve) => (looked = resolve));
+    const loading = world.backbones.load();
+    await new Promise((resolve) => setTimeout(resolve));
+    await world.backbones.add(file);
+    looked();
+    await loading;
+    expect(world.backbones.encoders.map(({ description }) => description.id)).toEqual([BUILT_IN_ENCODER, id]);
   });
 
   it('of a CLIP that tells its activation asks nothing', async () => {
