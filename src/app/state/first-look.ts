@@ -1,10 +1,11 @@
 import type { BackboneDescription, MethodDescription } from '../../protocol/engine-api';
 import type { FitRecord } from '../../store/schema';
 import type { FitPlan } from './fits.svelte';
+import type { JobKind } from './jobs.svelte';
 import { presetDraft, specOf } from './support-rules';
 
-/** What the job that inspects by text alone is called. */
-export const FIRST_LOOK = 'First look, by text alone';
+/** The job that inspects by text alone. */
+export const FIRST_LOOK: JobKind = { title: 'First look, by text alone', background: true };
 
 /**
  * A look by text alone, with nothing taught: the preset's classes and an encoder whose file tells everything.

@@ -8,7 +8,7 @@ import type { EvaluationItem, SetFigures } from '../../protocol/pixels-api';
 import type { FitRecord, ResultRecord } from '../../store/schema';
 import type { FitStore } from '../../store/fit-store';
 import type { EngineClient } from '../engine-client';
-import type { Jobs } from './jobs.svelte';
+import type { JobKind, Jobs } from './jobs.svelte';
 import type { Entry } from './library.svelte';
 import type { Notices } from './notices.svelte';
 
@@ -52,13 +52,17 @@ export class Inspections {
   }
 
   /** Inspects images, the one that is looked at first; results are shown and stored as they come. */
-  async inspect(entries: readonly Entry[], first: ImageId | undefined, title = 'Inspecting'): Promise<void> {
+  async inspect(
+    entries: readonly Entry[],
+    first: ImageId | undefined,
+    what: string | JobKind = 'Inspecting',
+  ): Promise<void> {
     const { fit } = this;
     if (!fit?.summary || !entries.length) return;
     const ordered = [...entries].sort((a, b) => Number(b.imageId === first) - Number(a.imageId === first));
     const start = performance.now();
     let done = 0;
-    await this.jobs.run(title, (job) => {
+    await this.jobs.run(what, (job) => {
       const tick = () => {
         const elapsedMs = performance.now() - start;
         const remainingMs = done ? (elapsedMs / done) * (ordered.length - done) : undefined;

@@ -7,6 +7,12 @@ export interface LossPoint {
   readonly loss: number;
 }
 
+/** What a job is called, and whether it gives way to what the user starts. */
+export interface JobKind {
+  readonly title: string;
+  readonly background?: boolean;
+}
+
 /** A job that runs, as the bar at the foot shows it. */
 export class Job {
   progress = $state.raw<JobProgress | undefined>(undefined);
@@ -17,7 +23,10 @@ export class Job {
   ending = $state(false);
   readonly #abort = new AbortController();
 
-  constructor(readonly title: string) {}
+  constructor(
+    readonly title: string,
+    readonly background = false,
+  ) {}
 
   get signal(): AbortSignal {
     return this.#abort.signal;
@@ -42,8 +51,9 @@ export class Jobs {
   #lastFit: Promise<unknown> = Promise.resolve();
 
   /** Runs work as a job. @returns undefined when it was cancelled */
-  async run<T>(title: string, work: (job: Job) => Promise<T>): Promise<T | undefined> {
-    const job = new Job(title);
+  async run<T>(what: string | JobKind, work: (job: Job) => Promise<T>): Promise<T | undefined> {
+    const { title, background }: JobKind = typeof what === 'string' ? { title: what } : what;
+    const job = new Job(title, background);
     this.running = [...this.running, job];
     try {
       return await work(job);
@@ -53,6 +63,11 @@ export class Jobs {
     } finally {
       this.running = this.running.filter((other) => other !== job);
     }
+  }
+
+  /** Ends what only runs while nothing else does. */
+  endBackground(): void {
+    for (const job of this.running) if (job.background) job.cancel();
   }
 
   /** Runs a fit when the fits before it have ended. */

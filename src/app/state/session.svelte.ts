@@ -19,6 +19,7 @@ import type { FitPlan } from './fits.svelte';
 import { Fits, whiteOf } from './fits.svelte';
 import { Inspections } from './inspections.svelte';
 import { Jobs } from './jobs.svelte';
+import type { JobKind } from './jobs.svelte';
 import { Library } from './library.svelte';
 import type { Entry } from './library.svelte';
 import { Notices } from './notices.svelte';
@@ -49,6 +50,7 @@ export class Session {
   busyOpening = $state(false);
   /** Resolves when it is known which weights there are. */
   #weightsKnown: Promise<void> = Promise.resolve();
+  #looking: Promise<void> = Promise.resolve();
 
   get selectedEntry(): Entry | undefined {
     return this.library.entries.find(({ imageId }) => imageId === this.selected);
@@ -119,7 +121,8 @@ export class Session {
     if (this.library.set?.id !== before) await this.#openedSet();
     this.selected ??= this.library.entries[0]?.imageId;
     await this.settings.put('set', this.library.set?.id);
-    void this.#firstLook();
+    // One after the other: the second finds the fit of the first.
+    this.#looking = this.#looking.then(() => this.#firstLook());
   }
 
   /** The way of the first minute: sample in, PatchCore fitted on its good images, heatmaps shown. */
@@ -232,9 +235,9 @@ export class Session {
   }
 
   /** Inspects images that the open fit has not seen yet, or all again. */
-  async inspect(entries: readonly Entry[], title?: string): Promise<void> {
+  async inspect(entries: readonly Entry[], what?: JobKind): Promise<void> {
     try {
-      await this.inspections.inspect(entries, this.selected, title);
+      await this.inspections.inspect(entries, this.selected, what);
       await this.inspections.evaluate(this.library.toInspect);
     } catch (error) {
       this.notices.fail(error);
@@ -315,13 +318,8 @@ export class Session {
     }
   }
 
-  /** What the user starts goes before what was only shown meanwhile. */
-  #endFirstLook(): void {
-    for (const job of this.jobs.running) if (job.title === FIRST_LOOK) job.cancel();
-  }
-
   async #showFit(run: () => Promise<FitRecord | undefined>): Promise<void> {
-    this.#endFirstLook();
+    this.jobs.endBackground();
     try {
       const fit = await run();
       if (!fit || fit.setId !== this.library.set?.id) return;
