@@ -54,5 +54,5 @@ export function drawGood(dataset: Dataset, wanted: number | 'all', seed: number)
   if (wanted === 'all') return dataset.good;
   if (wanted > dataset.good.length)
     throw new AppError('usage', `--good ${wanted}: ${dataset.name} has ${dataset.good.length} good images`);
-  return Array.from(new Rng(seed, 'good images').choose(dataset.good.length, wanted), (i) => dataset.good[i]);
+  return new Rng(seed, 'good images').some(dataset.good, wanted);
 }

@@ -3,7 +3,7 @@ import { Rng } from '../../src/base/rng';
 import { classScores, confusionMatrix } from '../../src/metrics/confusion';
 import type { SupportSpec } from '../../src/protocol/engine-api';
 import { DETAILED_PROMPTS } from '../../src/text/prompt-presets';
-import { defaultStates } from '../../src/text/prompts';
+import { defaultStates, spelledOut } from '../../src/text/prompts';
 import type { BenchImage, Dataset } from './dataset';
 import type { HostResult } from './host';
 
@@ -38,7 +38,7 @@ export function drawSupport(dataset: Dataset, shots: number, draw: number, leftO
   const spec = { prompts: { ...DETAILED_PROMPTS, classes: prompts }, normal: classes.indexOf(GOOD) };
   if (!shots) return { spec, good: [], defects: [], rest: all };
   const drawn = (name: string, from: readonly BenchImage[], count: number) =>
-    Array.from(new Rng(draw, `support.${name}`).choose(from.length, count), (i) => from[i]);
+    new Rng(draw, `support.${name}`).some(from, count);
   const few = (name: string, from: readonly BenchImage[]) =>
     drawn(name, from, Math.min(shots, from.length - 1));
   const ofClass = (name: string) => all.filter(({ className }) => className === name);
@@ -47,7 +47,7 @@ export function drawSupport(dataset: Dataset, shots: number, draw: number, leftO
   const defects = leftOut
     ? defectGroups(dataset)
         .filter((group) => group !== leftOut)
-        .flatMap((group) => drawn(group, ofGroup(group), Math.min(shots, ofGroup(group).length)))
+        .flatMap((group) => drawn(group, ofGroup(group), shots))
     : classes.filter((name) => name !== GOOD).flatMap((name) => few(name, ofClass(name)));
   const taken = new Set([...good, ...defects].map(({ id }) => id));
   const rest = all.filter((own) => !taken.has(own.id));
@@ -79,9 +79,8 @@ export function classFigures(
   const pairs = images.flatMap(({ className }, i) => {
     const { classes } = results[i];
     if (!classes) throw new AppError('usage', 'the method gave no classes');
-    const actual = names.indexOf(className.replaceAll('_', ' '));
-    const own = actual < 0 ? names.indexOf(className) : actual;
-    return own < 0 ? [] : [{ actual: own, predicted: classes.fused.indexOf(Math.max(...classes.fused)) }];
+    const actual = names.findIndex((name) => spelledOut(name) === spelledOut(className));
+    return actual < 0 ? [] : [{ actual, predicted: classes.fused.indexOf(Math.max(...classes.fused)) }];
   });
   // Macro means are over the classes that occur: a class without an image has no recall.
   const present = [...new Set(pairs.map(({ actual }) => actual))];

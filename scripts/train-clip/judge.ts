@@ -11,6 +11,7 @@ import {
   transposeLast,
 } from '../../src/graph/ops/index';
 import type { Value } from '../../src/graph/value';
+import { meanOfDefects } from '../../src/methods/clip/text-pair';
 import type { NetVectors } from '../../src/methods/kit/trainer';
 import type { NetLayouts } from '../../src/methods/kit/training-graph';
 import { auroc } from '../../src/metrics/ranking';
@@ -28,7 +29,6 @@ import { fedLayers, vectorFeeds } from './encoder';
 import { NORMAL, classOf, pictureOf } from './pictures';
 import type { PictureSet } from './pictures';
 import type { ChannelStatistics, StemMaker } from './stems';
-import { defectVector } from './texts';
 
 /** Images that are looked at together. */
 const TOGETHER = 16;
@@ -110,7 +110,10 @@ export class Judge {
   /** @param texts one vector for each of `GROUPS` */
   async figures(weights: NetVectors, texts: TensorData): Promise<Figures> {
     const [count, embed] = texts.shape;
-    const rows = floatTensor([count + 1, embed], Float32Array.of(...floats(texts), ...defectVector(texts)));
+    const rows = floatTensor(
+      [count + 1, embed],
+      Float32Array.of(...floats(texts), ...meanOfDefects(floats(texts), CLASS_NAMES.length, embed, NORMAL)),
+    );
     const grid = this.side / STEM_STRIDE;
     const size = STEM_CHANNELS * grid ** 2;
     const cosines: number[][] = [];

@@ -1,17 +1,17 @@
-import { floatTensor, floats } from '../../src/base/tensor';
+import { floats } from '../../src/base/tensor';
 import type { TensorData } from '../../src/base/tensor';
+import { unit } from '../../src/base/unit';
 import { GraphBuilder } from '../../src/graph/builder';
 import { l2Normalise } from '../../src/graph/ops/index';
+import { stackVectors } from '../../src/methods/kit/feature-cache';
 import type { NetVectors } from '../../src/methods/kit/trainer';
 import type { NetLayouts } from '../../src/methods/kit/training-graph';
 import type { ClipConfig } from '../../src/nn/clip/config';
 import { TextTower } from '../../src/nn/clip/text';
 import type { Program } from '../../src/runtime/program';
 import type { Runtime } from '../../src/runtime/runtime';
-import { CLASS_NAMES } from '../../src/sample/classes';
 import type { Captions } from './captions';
 import { fedLayers, vectorFeeds } from './encoder';
-import { NORMAL } from './pictures';
 
 /** Captions that are encoded together; a whole number of times in every group. */
 const TOGETHER = 72;
@@ -45,7 +45,7 @@ export class GroupEncoder {
    * @returns [groups,E]
    */
   async vectors(weights: NetVectors, all: boolean): Promise<TensorData> {
-    const sums: number[][] = [];
+    const sums: Float32Array[] = [];
     for (const group of this.captions.groups) {
       const sum = new Array<number>(this.embed).fill(0);
       const stride = all ? 1 : group.length / TOGETHER;
@@ -57,27 +57,6 @@ export class GroupEncoder {
       }
       sums.push(unit(sum));
     }
-    return floatTensor([sums.length, this.embed], Float32Array.from(sums.flat()));
+    return stackVectors(sums);
   }
-}
-
-const unit = (vector: readonly number[]): number[] => {
-  const length = Math.hypot(...vector);
-  return vector.map((value) => value / length);
-};
-
-/**
- * Any defect in one vector: each of the classes counts the same.
- * @param texts one vector for each of `GROUPS`
- * @returns [E]
- * @source methods.md 16.3
- */
-export function defectVector(texts: TensorData): readonly number[] {
-  const embed = texts.shape[1];
-  const defects = [...CLASS_NAMES.keys()].filter((of) => of !== NORMAL);
-  return unit(
-    Array.from({ length: embed }, (_, i) =>
-      defects.reduce((sum, of) => sum + floats(texts)[of * embed + i], 0),
-    ),
-  );
 }

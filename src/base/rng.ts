@@ -89,6 +89,11 @@ export class Rng {
     return this.permutation(n).slice(0, k).sort();
   }
 
+  /** Some different items, in their order; all where there are fewer. */
+  some<T>(items: readonly T[], count: number): T[] {
+    return Array.from(this.choose(items.length, Math.min(count, items.length)), (i) => items[i]);
+  }
+
   pick<T>(items: readonly T[]): T {
     return items[this.integer(items.length)];
   }

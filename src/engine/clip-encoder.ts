@@ -1,6 +1,7 @@
 import { assert } from '../base/errors';
 import { kept } from '../base/kept';
 import { floatTensor, floats, intTensor } from '../base/tensor';
+import { unit } from '../base/unit';
 import type { TensorData } from '../base/tensor';
 import { GraphBuilder } from '../graph/builder';
 import { l2Normalise } from '../graph/ops/index';
@@ -27,6 +28,13 @@ const LENGTH_STEP = 8;
 
 const TOKEN_TABLE = 'token_embedding.weight';
 
+/** What a program of the text tower is made for. */
+interface TextProgramSize {
+  readonly batch: number;
+  readonly length: number;
+  readonly priority: Priority;
+}
+
 /**
  * A CLIP's file at work: images and texts to unit vectors whose products are their cosines. Each tower is read when it
  * is first needed, the token table never as a whole: a text takes a few of its rows.
@@ -36,9 +44,8 @@ export class ClipEncoder {
   readonly #towers = new Map<'text', Promise<FrozenWeights>>();
   readonly #tables = new Map<'ids', Promise<Int32Array | undefined>>();
   readonly #images = new WeakMap<Runtime, Promise<FeatureExtractor>>();
-  readonly #texts = new WeakMap<Runtime, Promise<Program>>();
   /** By batch and length. */
-  readonly #manyTexts = new WeakMap<Runtime, Promise<Map<string, Promise<Program>>>>();
+  readonly #texts = new WeakMap<Runtime, Promise<Map<string, Promise<Program>>>>();
 
   /** @param vision its vision tower, asked for when the first image is embedded */
   constructor(
@@ -84,23 +91,10 @@ export class ClipEncoder {
    * @throws text/prompt for a token that the encoder has no row for, run/not-finite, gpu/lost, model/…
    */
   async embedText(runtime: Runtime, ids: readonly number[]): Promise<Float32Array> {
-    const { context, width } = this.config.text;
-    assert(ids.length <= context, `${ids.length} tokens for a context of ${context}`);
-    const table = await this.#tokenIds();
-    const rows = await this.file.readRows(
-      this.clip.prefix + nameInFile(this.clip.naming, TOKEN_TABLE),
-      table ? tokenRows(table, ids) : ids,
-    );
     // Always as long as the context, which is exact: a program for each length would hold the tower's weights anew.
-    const tokens = new Float32Array(context * width);
-    tokens.set(floats(rows));
-    const program = await kept(this.#texts, runtime, () => this.#compileText(runtime, 1, context, 'inspect'));
-    const feeds = {
-      tokens: floatTensor([1, context, width], tokens),
-      end: intTensor([1], [ids.length - 1]),
-    };
-    const { values } = await program.run(feeds, { priority: 'inspect' });
-    return floats(values.embedding).slice();
+    const { context } = this.config.text;
+    const [embedding] = await this.#embed(runtime, [ids], { batch: 1, length: context, priority: 'inspect' });
+    return embedding;
   }
 
   /**
@@ -109,43 +103,14 @@ export class ClipEncoder {
    * @returns a unit vector [embed] for each
    * @throws as `embedText`
    */
-  async embedTexts(
+  embedTexts(
     runtime: Runtime,
     texts: readonly (readonly number[])[],
     batch: number,
   ): Promise<Float32Array[]> {
-    const { context, width } = this.config.text;
     const longest = Math.max(...texts.map(({ length }) => length));
-    const length = Math.min(context, Math.ceil(longest / LENGTH_STEP) * LENGTH_STEP);
-    const table = await this.#tokenIds();
-    const distinct = [...new Set(texts.flat())];
-    const rows = floats(
-      await this.file.readRows(
-        this.clip.prefix + nameInFile(this.clip.naming, TOKEN_TABLE),
-        table ? tokenRows(table, distinct) : distinct,
-      ),
-    );
-    const rowOf = new Map(distinct.map((id, row) => [id, row]));
-    const tokens = new Float32Array(batch * length * width);
-    const ends = new Int32Array(batch);
-    texts.forEach((ids, i) => {
-      ends[i] = ids.length - 1;
-      ids.forEach((id, at) => {
-        const row = rowOf.get(id)!;
-        tokens.set(rows.subarray(row * width, (row + 1) * width), (i * length + at) * width);
-      });
-    });
-    const programs = kept(this.#manyTexts, runtime, async () => new Map<string, Promise<Program>>());
-    const program = await kept(await programs, `${batch}x${length}`, () =>
-      this.#compileText(runtime, batch, length, 'fit'),
-    );
-    const { values } = await program.run({
-      tokens: floatTensor([batch, length, width], tokens),
-      end: intTensor([batch], ends),
-    });
-    const found = floats(values.embedding);
-    const { embed } = this.config;
-    return texts.map((_, i) => found.slice(i * embed, (i + 1) * embed));
+    const length = Math.min(this.config.text.context, Math.ceil(longest / LENGTH_STEP) * LENGTH_STEP);
+    return this.#embed(runtime, texts, { batch, length, priority: 'fit' });
   }
 
   /** A vector that the file has ready for one of the groups of captions it was trained with. */
@@ -163,7 +128,41 @@ export class ClipEncoder {
     return new Set(table ? ids.filter((id) => !known.has(id)) : []);
   }
 
-  async #compileText(runtime: Runtime, batch: number, length: number, priority: Priority): Promise<Program> {
+  async #embed(
+    runtime: Runtime,
+    texts: readonly (readonly number[])[],
+    size: TextProgramSize,
+  ): Promise<Float32Array[]> {
+    const { batch, length, priority } = size;
+    const { width } = this.config.text;
+    const table = await this.#tokenIds();
+    const distinct = [...new Set(texts.flat())];
+    const rows = floats(
+      await this.file.readRows(
+        this.clip.prefix + nameInFile(this.clip.naming, TOKEN_TABLE),
+        table ? tokenRows(table, distinct) : distinct,
+      ),
+    );
+    const rowOf = new Map(distinct.map((id, row) => [id, row]));
+    const tokens = new Float32Array(batch * length * width);
+    const ends = new Int32Array(batch);
+    texts.forEach((ids, i) => {
+      assert(ids.length <= length, `${ids.length} tokens for a length of ${length}`);
+      ends[i] = ids.length - 1;
+      ids.forEach((id, at) => {
+        const row = rowOf.get(id)!;
+        tokens.set(rows.subarray(row * width, (row + 1) * width), (i * length + at) * width);
+      });
+    });
+    const programs = kept(this.#texts, runtime, async () => new Map<string, Promise<Program>>());
+    const program = await kept(await programs, `${batch}x${length}`, () => this.#compileText(runtime, size));
+    const feeds = { tokens: floatTensor([batch, length, width], tokens), end: intTensor([batch], ends) };
+    const found = floats((await program.run(feeds, { priority })).values.embedding);
+    const { embed } = this.config;
+    return texts.map((_, i) => found.slice(i * embed, (i + 1) * embed));
+  }
+
+  async #compileText(runtime: Runtime, { batch, length, priority }: TextProgramSize): Promise<Program> {
     const { width } = this.config.text;
     const graph = new GraphBuilder();
     const tower = new TextTower(new FrozenLayers(graph, await this.#tower(), 0), this.config);
@@ -190,9 +189,4 @@ export class ClipEncoder {
       return data as Int32Array;
     });
   }
-}
-
-function unit(row: Float32Array): Float32Array {
-  const length = Math.hypot(...row);
-  return row.map((value) => value / length);
 }

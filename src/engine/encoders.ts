@@ -1,6 +1,7 @@
 import { AppError } from '../base/errors';
 import { toHex } from '../base/ids';
 import { kept } from '../base/kept';
+import { unit } from '../base/unit';
 import type { FitProgress, TextVectors } from '../methods/contract';
 import { stackVectors } from '../methods/kit/feature-cache';
 import { recogniseClip } from '../nn/clip/recognise';
@@ -59,48 +60,49 @@ export class Encoders {
     remark: (text: string) => void,
   ): AsyncGenerator<FitProgress, TextVectors> {
     const encoder = await this.encoder(choice);
-    const own = prompts.classes.map((of) => ({ of, frame: prompts }));
-    const general = GENERIC_PROMPTS.classes.map((of) => ({ of, frame: GENERIC_PROMPTS }));
-    const total = [...own, ...general].reduce((sum, { of, frame }) => sum + promptsOf(of, frame).length, 0);
+    const groups = [prompts, GENERIC_PROMPTS].flatMap((set) =>
+      set.classes.map((of) => ({ group: groupOf(of, set), texts: promptsOf(of, set) })),
+    );
+    const total = groups.reduce((sum, { texts }) => sum + texts.length, 0);
     const vectors: (Float32Array | undefined)[] = [];
     let done = 0;
-    for (const { of, frame } of [...own, ...general]) {
-      const steps = this.#classVector(runtime, choice, encoder, of, frame);
+    for (const { group, texts } of groups) {
+      const steps = this.#groupVector(runtime, choice, encoder, group, texts);
       let step = await steps.next();
       while (!step.done) {
         yield { phase: 'prompts', done: done + step.value, total, unit: 'texts' };
         step = await steps.next();
       }
       vectors.push(step.value);
-      done += promptsOf(of, frame).length;
+      done += texts.length;
     }
-    const generalRows = vectors.slice(own.length).map((row) => row!);
-    const classRows = vectors.slice(0, own.length).map((row, i) => {
+    const general = vectors.splice(prompts.classes.length).map((row) => row!);
+    const classes = vectors.map((row, i) => {
       if (row) return row;
       const like = i === normal ? 'good' : 'a defect';
-      remark(`The encoder never learnt the words of "${own[i].of.name}"; it stands for ${like} in general.`);
-      return generalRows[i === normal ? 0 : 1];
+      const { name } = prompts.classes[i];
+      remark(`The encoder never learnt the words of "${name}"; it stands for ${like} in general.`);
+      return general[i === normal ? 0 : 1];
     });
-    return { classes: stackVectors(classRows), general: stackVectors(generalRows) };
+    return { classes: stackVectors(classes), general: stackVectors(general) };
   }
 
-  /** Yields how many prompts of the class are done. @returns undefined when the encoder knows the words of none */
-  async *#classVector(
+  /** Yields how many of the texts are done. @returns undefined when the encoder knows the words of none */
+  async *#groupVector(
     runtime: Runtime,
     choice: EncoderChoice,
     encoder: ClipEncoder,
-    of: ClassPrompts,
-    frame: PromptFrame,
+    group: number | undefined,
+    texts: readonly string[],
   ): AsyncGenerator<number, Float32Array | undefined> {
-    const shipped = await encoder.shippedVector(groupOf(of, frame));
+    const shipped = await encoder.shippedVector(group);
     if (shipped) return shipped;
-    const texts = promptsOf(of, frame);
     const key = await keyOfTexts(texts);
     const known = await this.parts.embeddings.get(keyOf(choice), key);
     if (known) return known;
     const tokenizer = await this.tokenizer();
-    const { context, embed } = { ...encoder.config.text, embed: encoder.config.embed };
-    const all = texts.map((text) => tokenizer.encode(text, context).ids);
+    const { embed, text } = encoder.config;
+    const all = texts.map((own) => tokenizer.encode(own, text.context).ids);
     const strange = await encoder.unknown(all.flat());
     const ids = all.filter((own) => !own.some((id) => strange.has(id)));
     if (!ids.length) return undefined;
@@ -110,8 +112,7 @@ export class Encoders {
         row.forEach((value, i) => (sum[i] += value));
       yield Math.min(first + TOGETHER, ids.length);
     }
-    const length = Math.hypot(...sum);
-    const vector = Float32Array.from(sum, (value) => value / length);
+    const vector = unit(sum);
     // A full store costs the next fit time, and this one nothing.
     await this.parts.embeddings.put(keyOf(choice), key, vector).catch(() => undefined);
     return vector;

@@ -6,6 +6,7 @@ import { completeOptions } from '../methods/options';
 import * as registry from '../methods/registry';
 import { tapShapes } from '../nn/backbones/backbone';
 import type {
+  Activation,
   FitCalibration,
   FitProgress,
   FitRequest,
@@ -21,7 +22,6 @@ import type {
   ReconstructRequest,
   Reconstruction,
 } from '../protocol/engine-api';
-import type { Activation } from '../protocol/engine-api';
 import type { Runtime } from '../runtime/runtime';
 import { quantile } from '../metrics/statistics';
 import { Rng } from '../base/rng';
@@ -220,7 +220,7 @@ export class Engine {
         return { state: step.value, resumedImages: context.resumedImages };
       });
       const durationMs = performance.now() - start;
-      const held = heldOutImages(Engine.method(spec.method), spec, { good, others }, (image) =>
+      const held = heldOutImages(detector, spec, { good, others }, (image) =>
         this.#load(image, backbone, spec),
       );
       const calibration = await this.withRecovery((runtime) =>

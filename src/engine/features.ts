@@ -59,12 +59,10 @@ export class FeatureExtractor {
     return (await this.program.run({ image: images }, { priority })).resident;
   }
 
-  /** Graph inputs that `run`'s results and the images are fed to. */
-  inputsOf(graph: GraphBuilder): Inputs {
-    // How strange an image is concerns whoever reads it, not the method.
-    const given = this.roles.filter((role) => role !== 'strangeness');
+  /** Graph inputs that some of `run`'s results and the images are fed to. */
+  inputsOf(graph: GraphBuilder, roles = this.roles): Inputs {
     const taps = Object.fromEntries(
-      given.map((role): [TapRole, Value] => [role, graph.input(role, this.#shapes[role]!)]),
+      roles.map((role): [TapRole, Value] => [role, graph.input(role, this.#shapes[role]!)]),
     );
     const image = graph.input('image', [this.batch, 1, this.side, this.side]);
     return { taps, image, backbone: this.backbone };
@@ -81,5 +79,5 @@ export function stackImages(images: readonly Float32Array[], batch: number, side
 }
 
 export function disposeTaps(taps: ResidentTaps): void {
-  for (const tap of Object.values(taps)) tap?.dispose();
+  for (const tap of Object.values(taps)) tap.dispose();
 }

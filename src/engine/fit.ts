@@ -16,6 +16,7 @@ import type {
   StepCost,
   Support,
 } from '../methods/contract';
+import { mirrored } from '../methods/kit/mirror';
 import { completeOptions } from '../methods/options';
 import { tapShapes } from '../nn/backbones/backbone';
 import type { DefectSource, FitSpec, ImageSource } from '../protocol/engine-api';
@@ -152,8 +153,8 @@ export class EngineFitContext implements FitContext {
       const images = await next;
       // The next batch is decoded while this one is computed.
       next = this.#pixels(all, first + batch, batch);
-      const seen = mirror ? images.map((image) => mirrored(image, this.side, mirror)) : images;
-      const values = kept ?? (await embedder(seen, count));
+      const seen = (image: Float32Array) => (mirror ? mirrored(image, this.side, mirror) : image);
+      const values = kept ?? (await embedder(images.map(seen), count));
       if (kept) this.resumedImages += count;
       else await this.checkpoint.put(`${key}.${of}.${first}`, values);
       yield { first, count, values };
@@ -198,14 +199,6 @@ export class EngineFitContext implements FitContext {
     loading.catch(() => undefined);
     return loading;
   }
-}
-
-/** A plane turned over. @shape [side·side] */
-export function mirrored(plane: Float32Array, side: number, { x, y }: Mirror): Float32Array {
-  return plane.map((_, i) => {
-    const [row, column] = [Math.floor(i / side), i % side];
-    return plane[(y ? side - 1 - row : row) * side + (x ? side - 1 - column : column)];
-  });
 }
 
 /** Checks a fit's options, images and memory, then runs the method. @throws fit/option, fit/too-few-images, fit/memory */

@@ -71,7 +71,7 @@ export class Scorer {
       priority,
     );
     const graph = new GraphBuilder();
-    const inputs = extractor.inputsOf(graph);
+    const inputs = extractor.inputsOf(graph, detector.needs.taps);
     const scored = detector.score(
       graph,
       heldOut ? { ...inputs, heldOut: graph.input('heldOut', [batch]) } : inputs,
@@ -102,7 +102,8 @@ export class Scorer {
   async score(images: readonly Float32Array[], index: readonly number[] = []): Promise<ScoredImage[]> {
     const { side, batch } = this.extractor;
     const stacked = stackImages(images, batch, side);
-    const { strangeness, ...taps } = await this.extractor.run(stacked, this.priority);
+    const taps = await this.extractor.run(stacked, this.priority);
+    const { strangeness, ...fed } = taps;
     try {
       const feeds: Record<string, TensorData> = { image: stacked };
       if (this.heldOut)
@@ -110,7 +111,7 @@ export class Scorer {
           [batch],
           Float32Array.from({ length: batch }, (_, b) => index[b] ?? -1),
         );
-      const { values } = await this.program.run({ ...feeds, ...taps }, { priority: this.priority });
+      const { values } = await this.program.run({ ...feeds, ...fed }, { priority: this.priority });
       const maps = floats(values.map);
       const scores = floats(values.score);
       const strange = strangeness && floats(await this.runtime.read(strangeness));
@@ -122,7 +123,7 @@ export class Scorer {
         ...(strange && { strangeness: strange[b] }),
       }));
     } finally {
-      disposeTaps({ ...taps, strangeness });
+      disposeTaps(taps);
     }
   }
 }

@@ -61,6 +61,9 @@ const STATES_BY_NAME = [
   'abnormal {o} with {name}',
 ];
 
+/** A name as a sentence has it: `Copper_Residue` becomes Copper Residue. */
+export const spelledOut = (name: string): string => name.replace(/[\s_]+/g, ' ').trim();
+
 /**
  * States to begin with for a class by its name alone: the built-in ones of a class that has them, else six general
  * phrases around the name.
@@ -68,7 +71,7 @@ const STATES_BY_NAME = [
  * @throws text/prompt when the name is empty
  */
 export function defaultStates(name: string): readonly string[] {
-  const words = name.replace(/[\s_]+/g, ' ').trim();
+  const words = spelledOut(name);
   if (!words) throw new AppError('text/prompt', 'a class without a name', { hint: 'Name the class.' });
   const known = DETAILED_PROMPTS.classes.find((builtIn) => builtIn.name === words.toLowerCase());
   const article = /^[aeiou]/i.test(words) ? 'an' : 'a';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { besideSupport } from '../../src/engine/calibrate';
-import { mirrored } from '../../src/engine/fit';
+import { mirrored } from '../../src/methods/kit/mirror';
 
 describe('good images beside a support set', () => {
   const load = async (value: number) => new Float32Array([value]);

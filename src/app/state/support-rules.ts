@@ -2,7 +2,7 @@ import { toAppError } from '../../base/errors';
 import type { ImageId } from '../../base/ids';
 import { Rng } from '../../base/rng';
 import type { ClassShares, SupportSpec } from '../../protocol/engine-api';
-import { DETAILED_PROMPTS, defaultStates, promptsOf } from '../../protocol/prompts';
+import { DETAILED_PROMPTS, defaultStates, promptsOf, spelledOut } from '../../protocol/prompts';
 import type { ClassPrompts, PromptFrame } from '../../protocol/prompts';
 import type { FitRecord, SupportClass, SupportImage, SupportSetRecord } from '../../store/schema';
 import { plural } from '../actions/format';
@@ -20,14 +20,9 @@ export interface Refused {
   readonly reason: string;
 }
 
-const key = (name: string): string =>
-  name
-    .replace(/[\s_]+/g, ' ')
-    .trim()
-    .toLowerCase();
-
 /** Whether two names are one for a reader: `Copper_Residue` is copper residue. */
-export const sameName = (a: string, b: string): boolean => key(a) === key(b);
+export const sameName = (a: string, b: string): boolean =>
+  spelledOut(a).toLowerCase() === spelledOut(b).toLowerCase();
 
 /** Names, of folders too, that mean a class without a defect. */
 export const isNormalName = (name: string): boolean => /^(good|ok|normal|reference)$/i.test(name.trim());
@@ -65,10 +60,8 @@ export function nameProblem(
 }
 
 /** A label's items, at most `count` of them, drawn by a seed; in their order. */
-export function draw<T>(items: readonly T[], count: number, seed: number, label: string): T[] {
-  const chosen = new Rng(seed, `support.${label}`).choose(items.length, Math.min(count, items.length));
-  return Array.from(chosen, (i) => items[i]);
-}
+export const draw = <T>(items: readonly T[], count: number, seed: number, label: string): T[] =>
+  new Rng(seed, `support.${label}`).some(items, count);
 
 /** Which of some images a class takes, and why it doesn't take the others. */
 export function admit<T extends { readonly imageId: ImageId; readonly name: string }>(

@@ -4,6 +4,7 @@ import { concat } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
 import type { FitContext, FitProgress, Inputs, Mirror, Portion, Support } from '../contract';
 import { FeatureStore, fitsInMemory } from '../kit/feature-cache';
+import { mirrored } from '../kit/mirror';
 import { headInputs } from './head';
 import type { LabelledRows } from './head';
 import { headLevels } from './options';
@@ -40,14 +41,6 @@ export function reduceMask(mask: Uint8Array, side: number, to: number): Uint8Arr
   const marked = (least: number) => Uint8Array.from(counts, (count) => Number(count >= least));
   const reduced = marked(LEAST_SHARE * factor * factor);
   return reduced.includes(1) ? reduced : marked(1);
-}
-
-/** A mask turned over as its image. @shape [side·side] */
-export function mirrorMask(mask: Uint8Array, side: number, { x, y }: Mirror): Uint8Array {
-  return mask.map((_, i) => {
-    const [row, column] = [Math.floor(i / side), i % side];
-    return mask[(y ? side - 1 - row : row) * side + (x ? side - 1 - column : column)];
-  });
 }
 
 /**
@@ -134,7 +127,7 @@ export async function* supportFeatures(
           const mask = of === 'good' ? none : masks[index];
           if (wanted.maps && mask) {
             await dense.add(vector.slice(size - width));
-            ownMasks.push(mirrorMask(mask, side, view));
+            ownMasks.push(mirrored(mask, side, view));
           }
           if (!wanted.head) continue;
           assert(support, 'classes are the support set’s');

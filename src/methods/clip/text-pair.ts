@@ -1,5 +1,6 @@
 import { floatTensor, floats } from '../../base/tensor';
 import type { TensorData } from '../../base/tensor';
+import { unit } from '../../base/unit';
 import type { TextVectors } from '../contract';
 
 /**
@@ -22,10 +23,20 @@ export function textPair(texts: TextVectors, normal: number, detailed: boolean):
   return floatTensor([2, embed], pair);
 }
 
-function meanOfDefects(rows: Float32Array, classes: number, embed: number, normal: number): Float32Array {
+/**
+ * Any defect in one vector: each of the classes counts the same.
+ * @param rows one for each class, and maybe others behind them
+ * @returns a unit vector [E]
+ * @source methods.md 16.3
+ */
+export function meanOfDefects(
+  rows: Float32Array,
+  classes: number,
+  embed: number,
+  normal: number,
+): Float32Array {
   const sum = new Float64Array(embed);
   for (let c = 0; c < classes; c++)
     if (c !== normal) for (let k = 0; k < embed; k++) sum[k] += rows[c * embed + k];
-  const norm = Math.hypot(...sum);
-  return Float32Array.from(sum, (value) => value / Math.max(norm, 1e-12));
+  return unit(sum);
 }

@@ -16,7 +16,8 @@ import { HEAD, headStep, standardisation } from '../../../src/methods/clip/head'
 import { plainLogits, valueMap } from '../../../src/methods/clip/maps';
 import type { SemClipOptions } from '../../../src/methods/clip/options';
 import { semclip } from '../../../src/methods/clip/sem-clip';
-import { mirrorMask, reduceMask } from '../../../src/methods/clip/support-set';
+import { reduceMask } from '../../../src/methods/clip/support-set';
+import { mirrored } from '../../../src/methods/kit/mirror';
 import { textPair } from '../../../src/methods/clip/text-pair';
 import {
   TRANSFORMATION,
@@ -238,7 +239,7 @@ describe('masks and steps', () => {
 
   it('masks are turned over as images are', () => {
     const mask = Uint8Array.of(1, 2, 3, 4);
-    const turned = (x: boolean, y: boolean) => [...mirrorMask(mask, 2, { x, y })];
+    const turned = (x: boolean, y: boolean) => [...mirrored(mask, 2, { x, y })];
     expect(turned(false, false)).toEqual([1, 2, 3, 4]);
     expect(turned(true, false)).toEqual([2, 1, 4, 3]);
     expect(turned(false, true)).toEqual([3, 4, 1, 2]);
