@@ -18,7 +18,7 @@ import { NodeHost } from './bench/node-host';
 import { encodeNpy } from './bench/npy';
 import { meanOf, printTable, tableOf } from './bench/rows';
 import type { Row, ShownRow } from './bench/rows';
-import { classFigures, defectGroups, drawSupport } from './bench/support';
+import { classFigures, defectGroups, drawSupport, shareUnlike } from './bench/support';
 
 const HELP = `Fits and inspects data sets in the MVTec layout with the app's own engine and prints what comes out.
 
@@ -230,6 +230,7 @@ async function runFewShot(
     nTest: support.rest.length,
     ...(await evaluate(support.rest, results, spec.side)),
     ...classFigures(support, support.rest, results),
+    unlike: shareUnlike(results),
     ...costs,
     peakRssMb: peakMb(),
   };

@@ -1,3 +1,4 @@
+import { mean, standardDeviation } from '../../src/metrics/statistics';
 import type { Figures } from './evaluate';
 
 /** A run of one method on one data set. */
@@ -28,7 +29,12 @@ export interface Row extends Figures {
   readonly macroRecall?: number | null;
   readonly macroF1?: number | null;
   readonly nClassified?: number;
+  /** Share of the tested images that are unlike what the encoder was trained on; null where it can't tell. */
+  readonly unlike?: number | null;
 }
+
+/** How well classes are told apart. */
+const CLASS_FIGURES = ['accuracy', 'macroPrecision', 'macroRecall', 'macroF1'] as const;
 
 /** What is averaged over runs. */
 const MEASURED = [
@@ -39,10 +45,8 @@ const MEASURED = [
   'pixelAp',
   'pixelF1',
   'aupro',
-  'accuracy',
-  'macroPrecision',
-  'macroRecall',
-  'macroF1',
+  ...CLASS_FIGURES,
+  'unlike',
   'fitMs',
   'inspectMsPerImage',
   'backboneMsPerImage',
@@ -62,16 +66,10 @@ export function meanOf(rows: readonly Row[]): ShownRow {
   };
   if (rows[0].leftOut) shown.leftOut = 'each';
   for (const name of MEASURED) {
-    const values = rows.map((row) => row[name] ?? null);
-    if (values.includes(null)) {
-      shown[name] = null;
-      continue;
-    }
-    const mean = values.reduce<number>((sum, value) => sum + value!, 0) / values.length;
-    shown[name] = mean;
-    shown[`${name}Spread`] = Math.sqrt(
-      values.reduce<number>((sum, value) => sum + (value! - mean) ** 2, 0) / values.length,
-    );
+    const values = rows.flatMap((row) => row[name] ?? []);
+    const defined = values.length === rows.length;
+    shown[name] = defined ? mean(values) : null;
+    if (defined) shown[`${name}Spread`] = standardDeviation(values, 'population');
   }
   return shown;
 }
@@ -125,17 +123,9 @@ const FEW_SHOT_COLUMNS: readonly Column[] = [
   text('draw', 'draw'),
   text('left out', 'leftOut'),
   text('tested', 'nTest'),
-  ...[
-    'imageAuroc',
-    'pixelAuroc',
-    'pixelF1',
-    'aupro',
-    'accuracy',
-    'macroPrecision',
-    'macroRecall',
-    'macroF1',
-  ].map((name) => figure(name, true)),
+  ...['imageAuroc', 'pixelAuroc', 'pixelF1', 'aupro', ...CLASS_FIGURES].map((name) => figure(name, true)),
   text('N', 'nClassified'),
+  figure('unlike'),
   ...COSTS.filter(([title]) => ['fit s', 'steps', 'inspect ms'].includes(title)),
 ];
 

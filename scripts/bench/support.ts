@@ -103,3 +103,9 @@ export function classFigures(
     nClassified: pairs.length,
   };
 }
+
+/** Share of images that are unlike those that the encoder was trained on; null where it can't tell. */
+export function shareUnlike(results: readonly HostResult[]): number | null {
+  const known = results.flatMap(({ strangeness }) => strangeness ?? []);
+  return known.length ? known.filter((own) => own > 1).length / known.length : null;
+}

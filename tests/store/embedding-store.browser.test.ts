@@ -1,19 +1,10 @@
 /** The stores of weights and of what they saw, in the browser's own IndexedDB. */
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { BackboneId, ImageId } from '../../src/base/ids';
 import { BackboneStore } from '../../src/store/backbone-store';
-import { openDatabase } from '../../src/store/database';
-import type { Database } from '../../src/store/database';
 import { EmbeddingStore } from '../../src/store/embedding-store';
-import { DATABASE } from '../../src/store/schema';
 import type { BackboneRecord } from '../../src/store/schema';
-
-const finished = <T>(request: IDBRequest<T>): Promise<T> =>
-  new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(new Error('the request failed', { cause: request.error }));
-  });
-const wipe = () => finished(indexedDB.deleteDatabase(DATABASE));
+import { freshDatabase, leaveVersion } from '../support/fresh-database';
 
 const image = (name: string) => name as ImageId;
 const CLIP: BackboneRecord = {
@@ -28,33 +19,26 @@ const CLIP: BackboneRecord = {
   blob: new Blob(['weights']),
 };
 
-let database: Database | undefined;
-beforeEach(wipe);
-afterEach(async () => {
-  database?.close();
-  await wipe();
-});
-const opened = async () => (database = await openDatabase());
+const opened = freshDatabase();
 
 it('a database of the first version keeps its weights and gains the embeddings', async () => {
-  const opening = indexedDB.open(DATABASE, 1);
-  opening.onupgradeneeded = () => {
+  await leaveVersion(1, (old, transaction) => {
     for (const [name, keyPath] of [
       ['backbones', 'description.id'],
       ['settings', null],
     ] as const)
-      opening.result.createObjectStore(name, { keyPath });
-    opening.transaction!.objectStore('backbones').put(CLIP);
-  };
-  (await finished(opening)).close();
+      old.createObjectStore(name, { keyPath });
+    transaction.objectStore('backbones').put(CLIP);
+  });
   const store = new BackboneStore(await opened());
   expect((await store.all()).map(({ fileName }) => fileName)).toEqual(['clip.safetensors']);
   await new EmbeddingStore(opened()).put('ab.gelu', image('one'), Float32Array.of(1));
 });
 
 it('embeddings go with their weights, whatever the activation, and no others', async () => {
-  const store = new BackboneStore(await opened());
-  const embeddings = new EmbeddingStore(Promise.resolve(database!));
+  const database = await opened();
+  const store = new BackboneStore(database);
+  const embeddings = new EmbeddingStore(Promise.resolve(database));
   await store.put(CLIP);
   for (const encoder of ['ab.gelu', 'ab.quickGelu', 'abc.gelu', 'aa.gelu'])
     await embeddings.put(encoder, image('one'), Float32Array.of(0.6, 0.8));

@@ -1,19 +1,10 @@
 /** The store of support sets, in the browser's own IndexedDB. */
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { ImageId } from '../../src/base/ids';
-import { openDatabase } from '../../src/store/database';
-import type { Database } from '../../src/store/database';
 import { LibraryStore } from '../../src/store/library-store';
-import { DATABASE } from '../../src/store/schema';
 import type { ImageRecord, SupportSetRecord } from '../../src/store/schema';
 import { SupportStore } from '../../src/store/support-store';
-
-const finished = <T>(request: IDBRequest<T>): Promise<T> =>
-  new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(new Error('the request failed', { cause: request.error }));
-  });
-const wipe = () => finished(indexedDB.deleteDatabase(DATABASE));
+import { freshDatabase, leaveVersion } from '../support/fresh-database';
 
 const image = (name: string): ImageRecord => ({
   id: name as ImageId,
@@ -48,18 +39,10 @@ const set = (id: string, createdAt: number, ...images: string[]): SupportSetReco
   templates: ['a photo of a {s}.'],
 });
 
-let database: Database | undefined;
-beforeEach(wipe);
-afterEach(async () => {
-  database?.close();
-  await wipe();
-});
-const opened = async () => (database = await openDatabase());
+const opened = freshDatabase();
 
 it('a database of the second version keeps its sets and gains support sets', async () => {
-  const opening = indexedDB.open(DATABASE, 2);
-  opening.onupgradeneeded = () => {
-    const { result } = opening;
+  await leaveVersion(2, (old, transaction) => {
     for (const [name, keyPath] of [
       ['images', 'id'],
       ['sets', 'id'],
@@ -67,16 +50,16 @@ it('a database of the second version keeps its sets and gains support sets', asy
       ['settings', null],
       ['embeddings', null],
     ] as const)
-      result.createObjectStore(name, { keyPath });
-    const entries = result.createObjectStore('entries', { keyPath: ['setId', 'imageId'] });
+      old.createObjectStore(name, { keyPath });
+    const entries = old.createObjectStore('entries', { keyPath: ['setId', 'imageId'] });
     entries.createIndex('bySet', 'setId');
-    opening.transaction!.objectStore('sets').put({ id: 'one', name: 'wafer 7', createdAt: 1 });
-    opening.transaction!.objectStore('embeddings').put(Float32Array.of(1), ['ab.gelu', 'a']);
-  };
-  (await finished(opening)).close();
-  expect((await new LibraryStore(await opened()).sets()).map(({ name }) => name)).toEqual(['wafer 7']);
-  expect(await database!.count('embeddings')).toBe(1);
-  const store = new SupportStore(database!);
+    transaction.objectStore('sets').put({ id: 'one', name: 'wafer 7', createdAt: 1 });
+    transaction.objectStore('embeddings').put(Float32Array.of(1), ['ab.gelu', 'a']);
+  });
+  const database = await opened();
+  expect((await new LibraryStore(database).sets()).map(({ name }) => name)).toEqual(['wafer 7']);
+  expect(await database.count('embeddings')).toBe(1);
+  const store = new SupportStore(database);
   await store.put(set('few', 1));
   expect((await store.all()).map(({ name }) => name)).toEqual(['few']);
 });
@@ -95,7 +78,8 @@ it('a set, its images and masks are kept, changed and deleted; sets come oldest 
 });
 
 it('images of support sets outlive the library’s sets, until nothing points to them', async () => {
-  const [store, library] = [new SupportStore(await opened()), new LibraryStore(database!)];
+  const database = await opened();
+  const [store, library] = [new SupportStore(database), new LibraryStore(database)];
   for (const name of ['a', 'b', 'c'])
     await library.add(image(name), {
       setId: 'one',
@@ -110,8 +94,8 @@ it('images of support sets outlive the library’s sets, until nothing points to
     { setId: 'one', imageId: 'b' as ImageId, position: 0, name: 'b', role: 'inspect' },
   ]);
   await library.sweep();
-  expect(await database!.getAllKeys('images')).toEqual(['b', 'c']);
+  expect(await database.getAllKeys('images')).toEqual(['b', 'c']);
   await store.delete('few');
   await library.sweep();
-  expect(await database!.getAllKeys('images')).toEqual(['c']);
+  expect(await database.getAllKeys('images')).toEqual(['c']);
 });
