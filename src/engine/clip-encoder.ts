@@ -128,6 +128,25 @@ export class ClipEncoder {
     return new Set(table ? ids.filter((id) => !known.has(id)) : []);
   }
 
+  /** All of the text tower but its table of tokens, by open_clip's names. */
+  textWeights(): Promise<FrozenWeights> {
+    const names = [...clipTensors(this.clip.shape).keys()].filter(
+      (name) => !name.startsWith('visual.') && name !== TOKEN_TABLE,
+    );
+    const read = async () =>
+      new FrozenWeights(await readClip(this.clip, (own) => this.file.read(own), names));
+    return kept(this.#towers, 'text', read);
+  }
+
+  /** Rows of the table of tokens; the encoder must have one for each. @returns [n,width] */
+  async embedTokens(ids: readonly number[]): Promise<TensorData> {
+    const table = await this.#tokenIds();
+    return this.file.readRows(
+      this.clip.prefix + nameInFile(this.clip.naming, TOKEN_TABLE),
+      table ? tokenRows(table, ids) : ids,
+    );
+  }
+
   async #embed(
     runtime: Runtime,
     texts: readonly (readonly number[])[],
@@ -135,14 +154,8 @@ export class ClipEncoder {
   ): Promise<Float32Array[]> {
     const { batch, length, priority } = size;
     const { width } = this.config.text;
-    const table = await this.#tokenIds();
     const distinct = [...new Set(texts.flat())];
-    const rows = floats(
-      await this.file.readRows(
-        this.clip.prefix + nameInFile(this.clip.naming, TOKEN_TABLE),
-        table ? tokenRows(table, distinct) : distinct,
-      ),
-    );
+    const rows = floats(await this.embedTokens(distinct));
     const rowOf = new Map(distinct.map((id, row) => [id, row]));
     const tokens = new Float32Array(batch * length * width);
     const ends = new Int32Array(batch);
@@ -165,19 +178,10 @@ export class ClipEncoder {
   async #compileText(runtime: Runtime, { batch, length, priority }: TextProgramSize): Promise<Program> {
     const { width } = this.config.text;
     const graph = new GraphBuilder();
-    const tower = new TextTower(new FrozenLayers(graph, await this.#tower(), 0), this.config);
+    const tower = new TextTower(new FrozenLayers(graph, await this.textWeights(), 0), this.config);
     const tokens = graph.input('tokens', [batch, length, width]);
     graph.output('embedding', l2Normalise(tower.encode(tokens, graph.input('end', [batch], 'int32'))));
     return runtime.compile(graph.build(), { priority });
-  }
-
-  #tower(): Promise<FrozenWeights> {
-    const names = [...clipTensors(this.clip.shape).keys()].filter(
-      (name) => !name.startsWith('visual.') && name !== TOKEN_TABLE,
-    );
-    const read = async () =>
-      new FrozenWeights(await readClip(this.clip, (own) => this.file.read(own), names));
-    return kept(this.#towers, 'text', read);
   }
 
   /** CLIP's id of each row of the token table, where it has but a part of them. */

@@ -2,7 +2,7 @@ import { AppError } from '../base/errors';
 import { toHex } from '../base/ids';
 import { kept } from '../base/kept';
 import { unit } from '../base/unit';
-import type { FitProgress, TextVectors } from '../methods/contract';
+import type { FitProgress, TextSource, TextVectors } from '../methods/contract';
 import { stackVectors } from '../methods/kit/feature-cache';
 import { recogniseClip } from '../nn/clip/recognise';
 import type { EncoderChoice, SupportSpec } from '../protocol/engine-api';
@@ -85,6 +85,21 @@ export class Encoders {
       return general[i === normal ? 0 : 1];
     });
     return { classes: stackVectors(classes), general: stackVectors(general) };
+  }
+
+  /** @throws model/… when the weights are missing or no CLIP */
+  async textTower(choice: EncoderChoice): Promise<TextSource> {
+    const encoder = await this.encoder(choice);
+    const tokenizer = await this.tokenizer();
+    const { config } = encoder;
+    return {
+      config,
+      weights: await encoder.textWeights(),
+      async embedTokens(text) {
+        const { ids } = tokenizer.encode(text, config.text.context);
+        return (await encoder.unknown(ids)).size ? undefined : encoder.embedTokens(ids);
+      },
+    };
   }
 
   /** Yields how many of the texts are done. @returns undefined when the encoder knows the words of none */

@@ -11,12 +11,11 @@ import type {
   FitProgress,
   Inputs,
   MethodState,
-  Mirror,
   Portion,
   StepCost,
   Support,
+  View,
 } from '../methods/contract';
-import { mirrored } from '../methods/kit/mirror';
 import { completeOptions } from '../methods/options';
 import { tapShapes } from '../nn/backbones/backbone';
 import type { DefectSource, FitSpec, ImageSource } from '../protocol/engine-api';
@@ -42,6 +41,14 @@ export function requireGoodImages(detector: Detector, count: number): void {
     `${detector.title} needs at least ${leastGoodImages} good ${images}; ${are}`,
     { hint: 'Mark more images as good, or drop a folder with train/good.' },
   );
+}
+
+/** @throws fit/too-few-images */
+function requireDefects({ needs, title }: Detector, count: number): void {
+  if (needs.defects === 'required' && !count)
+    throw new AppError('fit/too-few-images', `${title} learns from defects; there is none`, {
+      hint: 'Give at least one class of defects an image.',
+    });
 }
 
 /** The images of a fit. */
@@ -106,13 +113,15 @@ export class EngineFitContext implements FitContext {
     const { encoders } = this;
     if (!support || !encoders) return undefined;
     const { prompts, normal } = support;
+    const choice = { backboneId, activation };
     return {
       classes: prompts.classes.map(({ name }) => name),
+      prompts,
       normal,
       defectClasses: this.images.defects.map(({ classIndex }) => classIndex!),
       masked: this.images.defects.map(({ mask }) => !!mask),
-      texts: () =>
-        encoders.texts(this.runtime, { backboneId, activation }, support, (text) => this.remark(text)),
+      texts: () => encoders.texts(this.runtime, choice, support, (text) => this.remark(text)),
+      textTower: () => encoders.textTower(choice),
     };
   }
 
@@ -140,7 +149,7 @@ export class EngineFitContext implements FitContext {
     key: string,
     build: (inputs: Inputs) => Value,
     of: Portion = 'good',
-    mirror?: Mirror,
+    view?: View,
   ): AsyncGenerator<EmbeddedBatch> {
     const all = of === 'good' ? this.images.good : this.images.defects.map(({ image }) => image);
     const batch = Math.min(BATCH, all.length);
@@ -153,12 +162,18 @@ export class EngineFitContext implements FitContext {
       const images = await next;
       // The next batch is decoded while this one is computed.
       next = this.#pixels(all, first + batch, batch);
-      const seen = (image: Float32Array) => (mirror ? mirrored(image, this.side, mirror) : image);
-      const values = kept ?? (await embedder(images.map(seen), count));
+      const seen = async (image: Float32Array, i: number) =>
+        view ? view(image, first + i, (index) => this.#good(index)) : image;
+      const values = kept ?? (await embedder(await Promise.all(images.map(seen)), count));
       if (kept) this.resumedImages += count;
       else await this.checkpoint.put(`${key}.${of}.${first}`, values);
       yield { first, count, values };
     }
+  }
+
+  async #good(index: number): Promise<Float32Array> {
+    const [image] = await this.#pixels(this.images.good, index, 1);
+    return image;
   }
 
   async #embedder(
@@ -210,6 +225,7 @@ export function startFit(
 ): AsyncGenerator<FitProgress, MethodState> {
   const options = completeOptions(detector.options, spec.options);
   requireGoodImages(detector, context.goodImages);
+  requireDefects(detector, context.defectImages);
   const { taps, side, goodImages, defectImages, backbone } = context;
   estimateFit(detector, { taps, side, goodImages, defectImages, backbone }, options, report);
   return detector.fit(context, options);

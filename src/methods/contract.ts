@@ -3,8 +3,11 @@ import type { Shape, TensorData } from '../base/tensor';
 import type { Graph, GraphBuilder } from '../graph/builder';
 import type { Value } from '../graph/value';
 import type { Backbone, TapRole } from '../nn/backbones/backbone';
+import type { ClipConfig } from '../nn/clip/config';
+import type { FrozenWeights } from '../nn/frozen-weights';
 import type { DeviceTensor } from '../runtime/device-tensor';
 import type { Feeds, RunResult } from '../runtime/program';
+import type { PromptSet } from '../text/prompts';
 import type { OptionSpecs, OptionValue, Options } from './options';
 
 /** What a method has learnt: plain arrays, cloneable, storable, hashable, exportable. */
@@ -40,10 +43,7 @@ export interface Needs {
   readonly defects: 'none' | 'optional' | 'required';
   /** Optional defects are taken when this option has this value. */
   readonly defectsWhen?: readonly [option: string, value: OptionValue];
-  /**
-   * Is taught by a support set: classes with their texts and a few images each. It stands on a CLIP, and tells classes
-   * apart too.
-   */
+  /** Is taught by a support set: classes with their texts and a few images each. */
   readonly support?: true;
 }
 
@@ -142,11 +142,18 @@ export interface Checkpoint {
 /** Which images of a fit. */
 export type Portion = 'good' | 'defects';
 
-/** How images are turned over before they are embedded: left and right, up and down. */
-export interface Mirror {
-  readonly x: boolean;
-  readonly y: boolean;
-}
+/**
+ * Another picture made of one before it is embedded: turned over, or with a piece of a good one in it. The same every
+ * time, for a resumed fit.
+ * @param image [side·side], 0 … 1
+ * @param index of the image in its portion
+ * @param good loads a good image of the fit, [side·side]
+ */
+export type View = (
+  image: Float32Array,
+  index: number,
+  good: (index: number) => Promise<Float32Array>,
+) => Float32Array | Promise<Float32Array>;
 
 /** Texts as an encoder sees them, as unit vectors. */
 export interface TextVectors {
@@ -154,6 +161,18 @@ export interface TextVectors {
   readonly classes: TensorData;
   /** Good and bad in general. [2,E] */
   readonly general: TensorData;
+}
+
+/** A CLIP's text tower, for prompts of which a part is learnt. */
+export interface TextSource {
+  readonly config: ClipConfig;
+  /** All of the tower but its table of tokens, by open_clip's names. */
+  readonly weights: FrozenWeights;
+  /**
+   * A text as the tower's first layer gets it, without positions: start, tokens and end.
+   * @returns [n,width]; undefined for words that the encoder never learnt
+   */
+  embedTokens(text: string): Promise<TensorData | undefined>;
 }
 
 /** What a support set says of the images: those of the normal class are the good ones, all others the defects. */
@@ -166,8 +185,12 @@ export interface Support {
   readonly defectClasses: readonly number[];
   /** Whether each defective image has a mask. */
   readonly masked: readonly boolean[];
+  /** The words of the classes, in their order. */
+  readonly prompts: PromptSet;
   /** Encodes every prompt, once: later fits find the vectors. @throws text/prompt */
   texts(): AsyncGenerator<FitProgress, TextVectors>;
+  /** @throws model/… when the weights are missing or no CLIP */
+  textTower(): Promise<TextSource>;
 }
 
 /** All that a fit may ask of the world. */
@@ -177,13 +200,13 @@ export interface FitContext extends FitSize {
    * The good images in their order, or the defective ones, through the backbone and `build`, read back batch by
    * batch. Batches are checkpointed under `key`: a resumed fit doesn't compute them again.
    * @param build from features [B,C,h,w] to any value whose first axis is B
-   * @param mirror makes other images of them; a key of its own for each
+   * @param view makes other images of them; a key of its own for each
    */
   embed(
     key: string,
     build: (inputs: Inputs) => Value,
     of?: Portion,
-    mirror?: Mirror,
+    view?: View,
   ): AsyncGenerator<EmbeddedBatch>;
   /** Mask of a defective image at side×side, 0 or 1. @throws fit/mask also where there is none */
   defectMask(index: number): Promise<Uint8Array>;

@@ -2,9 +2,10 @@
 import { Rng } from '../../src/base/rng';
 import { floatTensor, floats } from '../../src/base/tensor';
 import type { TensorData } from '../../src/base/tensor';
-import type { FitContext, FitProgress, Mirror, Support, TextVectors } from '../../src/methods/contract';
+import type { FitContext, FitProgress, Support, TextVectors, View } from '../../src/methods/contract';
 import type { Level, TapRole } from '../../src/nn/backbones/backbone';
 import type { Runtime } from '../../src/runtime/runtime';
+import { DETAILED_PROMPTS } from '../../src/text/prompt-presets';
 import { contextOf } from './fixed-taps';
 import type { Taps } from './fixed-taps';
 
@@ -17,6 +18,10 @@ const LEVELS: readonly Level[] = [1, 2, 3, 4];
 const { side: SIDE, grid: GRID } = WORLD;
 const PATCHES = GRID * GRID;
 const PATCH = SIDE / GRID;
+
+/** Patch that a pixel lies in. */
+const patchAt = (pixel: number): number =>
+  Math.floor(pixel / SIDE / PATCH) * GRID + Math.floor((pixel % SIDE) / PATCH);
 
 export interface Pictures {
   readonly taps: Taps;
@@ -60,10 +65,7 @@ export function picturesOf(classOf: readonly number[], stream: string, blind = f
   }
   taps.classes = rows('classes', LEVELS.length, WORLD.embed, (image) => classOf[image]);
   const masks = places.map((set) =>
-    Uint8Array.from({ length: SIDE * SIDE }, (_, i) => {
-      const [row, column] = [Math.floor(i / SIDE / PATCH), Math.floor((i % SIDE) / PATCH)];
-      return Number(set.has(row * GRID + column));
-    }),
+    Uint8Array.from({ length: SIDE * SIDE }, (_, i) => Number(set.has(patchAt(i)))),
   );
   return { taps, masks };
 }
@@ -91,12 +93,13 @@ async function* encodeTexts(): AsyncGenerator<FitProgress, TextVectors> {
   return worldTexts();
 }
 
-/** Patches turned over as the image is; class tokens stay. */
-function turned(taps: Taps, { x, y }: Mirror): Taps {
-  const from = (patch: number) => {
-    const [row, column] = [Math.floor(patch / GRID), patch % GRID];
-    return (y ? GRID - 1 - row : row) * GRID + (x ? GRID - 1 - column : column);
-  };
+/** Patches moved as the view moves the pixels in their middle; class tokens stay. */
+async function moved(taps: Taps, view: View): Promise<Taps> {
+  const numbered = Float32Array.from({ length: SIDE * SIDE }, (_, i) => patchAt(i));
+  const seen = await view(numbered, 0, async () => numbered);
+  const middle = Math.floor(PATCH / 2);
+  const from = (patch: number) =>
+    seen[(Math.floor(patch / GRID) * PATCH + middle) * SIDE + (patch % GRID) * PATCH + middle];
   return Object.fromEntries(
     Object.entries(taps).map(([role, tap]) => {
       if (role === 'classes') return [role, tap];
@@ -123,16 +126,29 @@ export function supportContext(
   const { seed = 0, blind, masked = defectClasses.map(() => true), world } = options;
   const goodPictures = picturesOf(new Array<number>(good).fill(NORMAL), 'good', blind);
   const defects = picturesOf(defectClasses, 'defects', blind);
-  const support: Support = { classes: CLASSES, normal: NORMAL, defectClasses, masked, texts: encodeTexts };
+  const prompts = {
+    ...DETAILED_PROMPTS,
+    classes: CLASSES.map((name) => ({ name, states: [`{o} with ${name}`] })),
+  };
+  const support: Support = {
+    classes: CLASSES,
+    prompts,
+    normal: NORMAL,
+    defectClasses,
+    masked,
+    texts: encodeTexts,
+    textTower: () => Promise.reject(new Error('this world has no text tower')),
+  };
   return contextOf(runtime, goodPictures.taps, {
     side: SIDE,
     seed,
     world: {
       defectImages: defectClasses.length,
       support,
-      embed(key, build, of, mirror) {
+      async *embed(key, build, of, view) {
         const { taps } = of === 'defects' ? defects : goodPictures;
-        return contextOf(runtime, mirror ? turned(taps, mirror) : taps, { side: SIDE }).embed(key, build);
+        const seen = view ? await moved(taps, view) : taps;
+        yield* contextOf(runtime, seen, { side: SIDE }).embed(key, build);
       },
       defectMask: async (index) => {
         if (!masked[index]) throw new Error('there is no mask');

@@ -2,9 +2,10 @@ import { assert } from '../../base/errors';
 import { floats, sizeOf } from '../../base/tensor';
 import { concat } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
-import type { FitContext, FitProgress, Inputs, Mirror, Portion, Support } from '../contract';
+import type { FitContext, FitProgress, Inputs, Portion, Support, View } from '../contract';
 import { FeatureStore, fitsInMemory } from '../kit/feature-cache';
 import { mirrored } from '../kit/mirror';
+import type { Mirror } from '../kit/mirror';
 import { headInputs } from './head';
 import type { LabelledRows } from './head';
 import { headLevels } from './options';
@@ -109,15 +110,15 @@ export async function* supportFeatures(
   const total = images * views.length;
   const dense = new FeatureStore(context.checkpoint, 'support', width, fitsInMemory(total, width));
   let done = 0;
-  for (const [v, view] of views.entries())
+  for (const [v, mirror] of views.entries()) {
+    const view: View | undefined = v ? (image) => mirrored(image, context.side, mirror) : undefined;
     for (const [of, count] of portions) {
       if (!count) continue;
-      const mirror = v ? view : undefined;
       for await (const batch of context.embed(
         `support.${v}`,
         (inputs) => emitFeatures(inputs, wanted, o),
         of,
-        mirror,
+        view,
       )) {
         const found = floats(batch.values);
         const size = found.length / batch.count;
@@ -127,7 +128,7 @@ export async function* supportFeatures(
           const mask = of === 'good' ? none : masks[index];
           if (wanted.maps && mask) {
             await dense.add(vector.slice(size - width));
-            ownMasks.push(mirrored(mask, side, view));
+            ownMasks.push(mirrored(mask, side, mirror));
           }
           if (!wanted.head) continue;
           assert(support, 'classes are the support set’s');
@@ -138,6 +139,7 @@ export async function* supportFeatures(
         yield { phase: 'features', done, total, unit: 'images' };
       }
     }
+  }
   return { labelled: { rows, classOf }, dense, masks: ownMasks };
 }
 

@@ -1,4 +1,8 @@
-import type { Mirror } from '../contract';
+/** How an image is turned over: left and right, up and down. */
+export interface Mirror {
+  readonly x: boolean;
+  readonly y: boolean;
+}
 
 /** An image or a mask turned over. @shape [side·side] */
 export function mirrored<T extends Float32Array | Uint8Array>(plane: T, side: number, { x, y }: Mirror): T {

@@ -23,6 +23,9 @@ export type TokenRole = `tokens${Level}` | `patches${Level}` | `values${Level}` 
 
 export type TapRole = LevelRole | TokenRole;
 
+/** Whether only CLIPs give it; every backbone has feature maps of four levels. */
+export const isTokenRole = (role: TapRole): boolean => !role.startsWith('level');
+
 export const LEVEL_ROLES: readonly LevelRole[] = ['level1', 'level2', 'level3', 'level4'];
 
 /** Per-channel input normalisation of values in 0 … 1. */
