@@ -1,4 +1,5 @@
-import type { MethodDescription } from '../protocol/engine-api';
+import type { MethodDescription, Needs } from '../protocol/engine-api';
+import { isTokenRole } from '../nn/backbones/backbone';
 import { Engine } from './engine';
 
 /** Every method as plain data: card, form, page and table row are drawn from it. */
@@ -10,5 +11,9 @@ export const describeMethods = (): MethodDescription[] =>
     source: detector.source,
     options: detector.options,
     needs: detector.needs,
+    standsOn: standsOn(detector.needs),
     reconstructs: 'reconstruct' in detector,
   }));
+
+const standsOn = ({ taps }: Needs): MethodDescription['standsOn'] =>
+  taps.some(isTokenRole) ? 'clip' : taps.length ? 'backbone' : 'pixels';

@@ -40,6 +40,8 @@ export interface MethodDescription {
   readonly source: Citation;
   readonly options: Readonly<Record<string, OptionSpec>>;
   readonly needs: Needs;
+  /** What its features come from. */
+  readonly standsOn: 'pixels' | 'backbone' | 'clip';
   /** Whether it can show its own picture of an image. */
   readonly reconstructs: boolean;
 }

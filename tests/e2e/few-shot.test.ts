@@ -42,7 +42,7 @@ describeWith([SET], 'few shots on real images', () => {
     await app.page.getByRole('button', { name: 'From labels of sem-ic' }).click();
     const classes = app.page.getByRole('list', { name: 'Classes' }).locator(':scope > li');
     await expect.poll(() => classes.count()).toBe(5);
-    await app.page.getByText('Options', { exact: true }).click();
+    await app.page.getByText('Options of SEM-CLIP').click();
     await app.page.getByLabel('Steps', { exact: true }).fill('30');
     await app.page.getByLabel('Mirrored images').uncheck();
     await app.page.getByRole('button', { name: 'Fit SEM-CLIP on 10 images' }).click();

@@ -2,6 +2,7 @@ import { AppError } from '../../base/errors';
 import type { BackboneId, FitId, ImageId, JobId } from '../../base/ids';
 import type {
   Activation,
+  DefectSource,
   ImageSource,
   MethodDescription,
   Options,
@@ -140,11 +141,7 @@ export class Fits {
             jobId: crypto.randomUUID() as JobId,
             spec: fit.spec,
             good: good.map(sourceOf),
-            defects: defects.map(({ mask, classIndex, ...image }) => ({
-              image: sourceOf(image),
-              ...(mask && { mask }),
-              ...(classIndex !== undefined && { classIndex }),
-            })),
+            defects: defects.map(defectOf),
             ...(others.length && { others: others.map(sourceOf) }),
           },
           (progress) => job.tick(progress),
@@ -170,10 +167,20 @@ export class Fits {
   }
 }
 
-const sourceOf = ({ imageId, name, image }: FitImage): ImageSource => ({
+export const sourceOf = ({
+  imageId,
+  name,
+  image,
+}: Pick<FitImage, 'imageId' | 'name' | 'image'>): ImageSource => ({
   id: imageId,
   name,
   blob: image.blob,
+});
+
+export const defectOf = ({ mask, classIndex, ...image }: FitImage): DefectSource => ({
+  image: sourceOf(image),
+  ...(mask && { mask }),
+  ...(classIndex !== undefined && { classIndex }),
 });
 
 /** 255 for 8-bit images; otherwise the full scale of the brightest one: 2ᵏ−1, k ≥ 8. */

@@ -1,7 +1,7 @@
 import type { BackboneId, ImageId } from '../../base/ids';
 import { toAppError } from '../../base/errors';
 import type { PathEntry } from '../../exchange/layout';
-import type { EngineReport, Options, SupportSpec } from '../../protocol/engine-api';
+import type { EngineReport, MethodDescription, Options, SupportSpec } from '../../protocol/engine-api';
 import { BackboneStore } from '../../store/backbone-store';
 import type { Database } from '../../store/database';
 import { FitStore } from '../../store/fit-store';
@@ -23,7 +23,10 @@ import type { JobKind } from './jobs.svelte';
 import { Library } from './library.svelte';
 import type { Entry } from './library.svelte';
 import { Notices } from './notices.svelte';
-import { specOf } from './support-rules';
+import { Shots } from './shots.svelte';
+import { supportPlan } from './support-plan';
+import type { TaughtMethod } from './support-plan';
+import { specOf, teachProblem } from './support-rules';
 import { SupportSets } from './support.svelte';
 
 const SAMPLE_SEED = 1;
@@ -42,6 +45,7 @@ export class Session {
   readonly inspections: Inspections;
   readonly comparison: Comparison;
   readonly costs: Costs;
+  readonly shots: Shots;
   readonly settings: SettingsStore;
   engine = $state.raw<EngineReport | undefined>(undefined);
   /** Why the engine could not be started. */
@@ -77,6 +81,7 @@ export class Session {
     this.inspections = new Inspections(fitStore, this.client, this.jobs, this.notices);
     this.comparison = new Comparison(fitStore, this.client);
     this.costs = new Costs(this.client);
+    this.shots = new Shots(fitStore, this.client, this.jobs);
   }
 
   /** Opens what was open before the reload. */
@@ -153,30 +158,54 @@ export class Session {
     await this.#showFit(() => this.fits.start(plan, title, set, { good, defects }, whiteOf(good)));
   }
 
-  /** Why the open support set can't be fitted now, in the order of what is to be done; undefined when it can. */
-  get supportProblem(): string | undefined {
+  /**
+   * Why the open support set can't teach some methods now, in the order of what is to be done; undefined when it can.
+   */
+  supportProblem(methods: readonly MethodDescription[]): string | undefined {
     const { encoder } = this.asking;
-    if (this.support.problem) return this.support.problem;
+    const { open, problem } = this.support;
+    if (problem || !open) return problem;
     if (!this.library.set)
       return 'There is nothing to inspect yet. Drop images under Images, or open the sample.';
+    const lacking = methods.flatMap((method) => teachProblem(method, open) ?? []);
+    if (lacking.length) return lacking.join(' ');
+    if (!methods.some(({ standsOn }) => standsOn === 'clip')) return undefined;
     if (!encoder) return 'There is no encoder yet. Drop a published CLIP, one .safetensors file.';
     return encoder.activation ? undefined : `Choose the activation of ${encoder.description.title} first.`;
   }
 
-  /** Fits on the open support set with the chosen encoder, then inspects. Failures become notices. */
-  async fitSupport(method: string, options: Options, seed: number): Promise<void> {
+  /**
+   * Fits methods on the open support set, one after the other, and inspects with each. Failures become notices, and
+   * one that fails doesn't stop the rest.
+   */
+  async fitSupport(taught: readonly TaughtMethod[], seed: number): Promise<void> {
     const { open } = this.support;
     const { set } = this.library;
-    const { activation, description } = this.asking.encoder ?? {};
-    if (!open || !set || !description || !activation || this.supportProblem) return;
+    if (!open || !set || this.supportProblem(taught.map(({ method }) => method))) return;
     const support = specOf(open);
-    await this.#showFit(async () => {
+    const fitOne = async (own: TaughtMethod) => {
       const images = await this.#supportImages(open.id, support);
-      const side = description.sides.usual;
-      const plan = { method, options, backboneId: description.id, side, seed, activation, support };
       const white = whiteOf([...images.all, ...this.library.entries]);
-      return this.fits.start(plan, this.titleOf(method), set, images, white);
-    });
+      const plan = supportPlan(own, this, support, seed);
+      return plan && this.fits.start(plan, own.method.title, set, images, white);
+    };
+    await Promise.all(taught.map((own) => this.#showFit(() => fitOne(own))));
+  }
+
+  /** Measures methods on the open set by how many images of the support set teach them. Failures become notices. */
+  async measureShots(taught: readonly TaughtMethod[], seed: number): Promise<void> {
+    const { open } = this.support;
+    if (!open || this.supportProblem(taught.map(({ method }) => method))) return;
+    const support = specOf(open);
+    const plans = taught.flatMap((own) => supportPlan(own, this, support, seed) ?? []);
+    this.jobs.endBackground();
+    try {
+      const { all, others } = await this.#supportImages(open.id, support);
+      const white = whiteOf([...all, ...this.library.entries]);
+      await this.shots.measure(plans, { setId: open.id, images: all, others, white }, this.library.toInspect);
+    } catch (error) {
+      this.notices.fail(error);
+    }
   }
 
   /** Fits one after the other; one that fails doesn't stop the rest. */

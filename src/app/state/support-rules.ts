@@ -1,7 +1,7 @@
 import { toAppError } from '../../base/errors';
 import type { ImageId } from '../../base/ids';
 import { Rng } from '../../base/rng';
-import type { ClassShares, SupportSpec } from '../../protocol/engine-api';
+import type { ClassShares, MethodDescription, SupportSpec } from '../../protocol/engine-api';
 import { DETAILED_PROMPTS, defaultStates, promptsOf, spelledOut } from '../../protocol/prompts';
 import type { ClassPrompts, PromptFrame } from '../../protocol/prompts';
 import type { FitRecord, SupportClass, SupportImage, SupportSetRecord } from '../../store/schema';
@@ -151,19 +151,43 @@ export function problemOf(set: SupportSetRecord): string | undefined {
   return undefined;
 }
 
-/** What is allowed but has its price. */
-export function remarksOf({ classes, normal }: SupportDraft, method: string): string[] {
+type Taught = Pick<MethodDescription, 'title' | 'needs'>;
+
+/** Why the set can't teach a method; undefined when it can. */
+export function teachProblem(
+  { title, needs }: Taught,
+  { classes, normal }: SupportDraft,
+): string | undefined {
+  const good = classes[normal]?.images.length ?? 0;
+  const defects = classes.some((own, i) => i !== normal && own.images.length);
+  if (good < needs.leastGoodImages)
+    return `${title} needs at least ${plural(needs.leastGoodImages, 'good image')}; the class ${classes[normal]?.name ?? NORMAL_NAME} has ${good || 'none'}.`;
+  if (needs.defects === 'required' && !defects)
+    return `${title} learns from defects; give at least one class of defects an image.`;
+  return undefined;
+}
+
+/** Titles as a sentence lists them. */
+const listed = (methods: readonly Taught[]): string => methods.map(({ title }) => title).join(', ');
+
+/** What is allowed but has its price. @param methods that will be fitted */
+export function remarksOf({ classes, normal }: SupportDraft, methods: readonly Taught[]): string[] {
+  const learning = methods.filter(({ needs }) => needs.defects !== 'none');
   const bare = classes.filter(({ images }) => !images.length);
   const defects = classes.filter((_, i) => i !== normal).flatMap(({ images }) => images);
   const unmasked = defects.filter(({ mask }) => !mask).length;
   const remarks: string[] = [];
   if (bare.length === classes.length)
-    remarks.push(`No example images: ${method} judges by text alone; expect coarse maps.`);
-  else if (bare.length)
+    remarks.push(`No example images: ${listed(methods)} judges by text alone; expect coarse maps.`);
+  else if (bare.length && learning.length)
     remarks.push(
       `Without images, known by text alone: ${bare.map(({ name }) => name).join(', ')}. Expect these to be told apart less well.`,
     );
-  if (unmasked)
+  if (defects.length && learning.length < methods.length)
+    remarks.push(
+      `By good images alone: ${listed(methods.filter((own) => !learning.includes(own)))}. The ${plural(defects.length, 'defect image')} ${defects.length === 1 ? 'isn’t' : 'aren’t'} used there.`,
+    );
+  if (unmasked && learning.length)
     remarks.push(
       `Without a mask: ${unmasked} of ${plural(defects.length, 'defect image')}. These teach what a defect is, not where.`,
     );

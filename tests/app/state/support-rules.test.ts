@@ -18,6 +18,7 @@ import {
   remarksOf,
   shareOf,
   specOf,
+  teachProblem,
   topClass,
   withClass,
   withoutClass,
@@ -39,6 +40,13 @@ const set = (...classes: SupportSetRecord['classes']): SupportSetRecord => ({
   createdAt: 1,
   ...draftOf([newClass('good'), ...classes]),
 });
+const taught = (title: string, defects: 'none' | 'optional' | 'required', leastGoodImages: number) => ({
+  title,
+  needs: { support: true, taps: [], defects, leastGoodImages } as const,
+});
+const SEM_CLIP = taught('SEM-CLIP', 'optional', 0);
+const NORMALS = taught('Normals', 'none', 1);
+const DEFECTS = taught('Defects', 'required', 2);
 const WORDS = { objects: ['wafer'], templates: ['a photo of a {s}.'] };
 
 describe('the preset', () => {
@@ -164,17 +172,38 @@ describe('what stands in the way of a fit', () => {
 
   it('is not that images are missing', () => {
     expect(problemOf(set(newClass('hole')))).toBeUndefined();
-    expect(remarksOf(set(newClass('hole')), 'SEM-CLIP')).toEqual([
+    expect(remarksOf(set(newClass('hole')), [SEM_CLIP])).toEqual([
       'No example images: SEM-CLIP judges by text alone; expect coarse maps.',
     ]);
   });
 
   it('is not a class without images, nor an image without a mask: both are said', () => {
     const few = set(newClass('hole', [image('a'), image('b', { mask: new Blob() })]));
-    expect(remarksOf(few, 'SEM-CLIP')).toEqual([
+    expect(remarksOf(few, [SEM_CLIP])).toEqual([
       'Without images, known by text alone: good. Expect these to be told apart less well.',
       'Without a mask: 1 of 2 defect images. These teach what a defect is, not where.',
     ]);
+  });
+});
+
+describe('a method that a set can’t teach', () => {
+  it('says how many good images it lacks, or that there is no defect', () => {
+    const bare = set(newClass('hole'));
+    expect(teachProblem(SEM_CLIP, bare)).toBeUndefined();
+    expect(teachProblem(NORMALS, bare)).toBe('Normals needs at least 1 good image; the class good has none.');
+    const good = draftOf([newClass('good', images(2, 'g')), newClass('hole')]);
+    expect(teachProblem(NORMALS, good)).toBeUndefined();
+    expect(teachProblem(DEFECTS, good)).toMatch(/^Defects learns from defects; give at least one/);
+    const one = draftOf([newClass('good', images(1, 'g')), newClass('hole', images(1, 'h'))]);
+    expect(teachProblem(DEFECTS, one)).toBe('Defects needs at least 2 good images; the class good has 1.');
+  });
+
+  it('and one that takes no defects says that those of the set aren’t used', () => {
+    const both = draftOf([newClass('good', images(1, 'g')), newClass('hole', images(1, 'h'))]);
+    expect(remarksOf(both, [NORMALS])).toEqual([
+      'By good images alone: Normals. The 1 defect image isn’t used there.',
+    ]);
+    expect(remarksOf(both, [SEM_CLIP, NORMALS])).toHaveLength(2);
   });
 });
 
