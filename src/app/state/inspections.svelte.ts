@@ -127,17 +127,23 @@ export class Inspections {
   }
 }
 
-/** What figures are computed from: inspected images, less those that the fit was fitted on. */
+/** Images that a fit was given to learn from, used or not. */
+export const fittedOn = ({
+  goodIds,
+  defectIds = [],
+}: Pick<FitRecord, 'goodIds' | 'defectIds'>): ReadonlySet<ImageId> => new Set([...goodIds, ...defectIds]);
+
+/** What figures are computed from: inspected images, less those that the fit was given. */
 export function evaluationItems(
-  { goodIds, defectIds = [] }: FitRecord,
+  fit: FitRecord,
   entries: readonly Entry[],
   resultOf: (imageId: ImageId) => ResultRecord | undefined,
 ): EvaluationItem[] {
-  const fittedOn = new Set([...goodIds, ...defectIds]);
+  const given = fittedOn(fit);
   return entries.flatMap(({ imageId, name, className, mask }) => {
     const result = resultOf(imageId);
     const defective = className === undefined ? undefined : className !== 'good';
-    if (!result || fittedOn.has(imageId)) return [];
+    if (!result || given.has(imageId)) return [];
     return [{ name, score: result.score, map: result.map, defective, mask }];
   });
 }
