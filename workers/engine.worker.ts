@@ -51,6 +51,7 @@ const api: EngineApi = {
   fit: (request, report) => attempt(() => engine.fit(request, report)),
   inspect: (request, report) => attempt(() => engine.inspect(request, (result) => report(moved(result)))),
   readText: (text, encoder) => attempt(() => asking.readText(text, encoder)),
+  readPrompts: (prompts, encoder) => attempt(() => asking.readPrompts(prompts, encoder)),
   ask: (request, report) => attempt(() => asking.ask(request, report)),
   cancel: async (jobId) => engine.cancel(jobId),
   forget: async (fitId) => engine.forget(fitId),

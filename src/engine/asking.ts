@@ -6,8 +6,11 @@ import type {
   AskedImage,
   EncoderChoice,
   Match,
+  PromptSet,
+  ReadPrompts,
   ReadText,
 } from '../protocol/engine-api';
+import { promptsOf } from '../text/prompts';
 import { CONTEXT_LENGTH } from '../text/tokenizer';
 import type { ClipEncoder } from './clip-encoder';
 import type { Collaborators } from './collaborators';
@@ -48,6 +51,32 @@ export class Asking {
       dropped: tokenizer.encode(text, context).dropped,
       room: context - START_AND_END,
     };
+  }
+
+  /**
+   * Every prompt of each class as an encoder reads it; by CLIP's own vocabulary and length where there is no encoder.
+   * @throws text/prompt for words that make no prompts, model/…
+   */
+  async readPrompts(prompts: PromptSet, choice?: EncoderChoice): Promise<ReadPrompts[]> {
+    const tokenizer = await this.engine.encoders.tokenizer();
+    const encoder = choice && (await this.engine.encoders.encoder(choice));
+    const room = (encoder?.config.text.context ?? CONTEXT_LENGTH) - START_AND_END;
+    const read: ReadPrompts[] = [];
+    for (const own of prompts.classes) {
+      const texts = promptsOf(own, prompts).map((text) => ({ text, tokens: tokenizer.tokens(text) }));
+      const unknown = await encoder?.unknown(texts.flatMap(({ tokens }) => tokens.map(({ id }) => id)));
+      const strange = texts.map(({ tokens }) => tokens.filter(({ id }) => unknown?.has(id)));
+      const longest = texts.reduce((most, next) => (next.tokens.length > most.tokens.length ? next : most));
+      const cut = texts.filter(({ tokens }) => tokens.length > room).length;
+      read.push({
+        count: texts.length,
+        cut,
+        ...(cut && { longest: { text: longest.text, tokens: longest.tokens.length, room } }),
+        unread: strange.filter(({ length }) => length).length,
+        unknownTokens: [...new Set(strange.flat().map(({ text }) => text))],
+      });
+    }
+    return read;
   }
 
   /**

@@ -216,6 +216,19 @@ export interface ReadText {
   readonly dropped: number;
 }
 
+/** A class's prompts as an encoder reads them. */
+export interface ReadPrompts {
+  readonly count: number;
+  /** How many are longer than there is room for; their ends are not read. */
+  readonly cut: number;
+  /** The longest one where any is cut. */
+  readonly longest?: { readonly text: string; readonly tokens: number; readonly room: number };
+  /** How many hold a word that the encoder never learnt; these don't count. */
+  readonly unread: number;
+  /** Those words, or parts of them. */
+  readonly unknownTokens: readonly string[];
+}
+
 export interface AskedImage extends ImageSource {
   /** Value that becomes 1 in 16-bit images. */
   readonly white: number;
@@ -262,6 +275,8 @@ export interface EngineApi {
   /** @throws fit/option when the method has no picture of its own */
   reconstruct(request: ReconstructRequest): Promise<Outcome<Reconstruction>>;
   readText(text: string, encoder?: EncoderChoice): Promise<Outcome<ReadText>>;
+  /** Every prompt of each class, in their order. @throws text/prompt */
+  readPrompts(prompts: PromptSet, encoder?: EncoderChoice): Promise<Outcome<ReadPrompts[]>>;
   /** Similarities of a text and images, reported in parts as they come. */
   ask(
     request: AskRequest,

@@ -135,6 +135,8 @@ it('words that can’t be used say so where they stand; words that are cut too',
   await states.fill(`${before}\n{o} with dust`);
   await app.page.getByText('13 states × 24 templates × 3 objects = 936 prompts').waitFor();
   await app.page.getByTestId('cut').waitFor({ state: 'detached' });
+  await app.page.getByTestId('unread').filter({ hasText: '72 of 936 prompts don’t count' }).waitFor();
+  expect(await app.page.getByTestId('unread').innerText()).toMatch(/the encoder never learnt dust\./);
 });
 
 it('two classes of one name are refused; a class that was taken out comes back', async () => {

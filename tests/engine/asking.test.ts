@@ -219,9 +219,9 @@ describe('images', () => {
   });
 });
 
-describe('a text', () => {
-  const tiny = { backboneId: 'tiny' as BackboneId, activation: 'gelu' } as const;
+const tiny = { backboneId: 'tiny' as BackboneId, activation: 'gelu' } as const;
 
+describe('a text', () => {
   it('is read in tokens; unusual words in parts', async () => {
     const { tokens, unusualWords, ...rest } = await new World().asking.readText('A nanowire, 55nm', tiny);
     expect(tokens.map(({ text }) => text)).toEqual(['a', 'nanow', 'ire', ',', '5', '5', 'nm']);
@@ -252,6 +252,31 @@ describe('a text', () => {
     await expect(world.ask('a deep scratch', ['one'])).rejects.toMatchObject({ code: 'text/prompt' });
     const whole = await new World(encodeSafetensors(TENSORS)).ask('a scratch', ['one']);
     expect(await world.ask('a scratch', ['one'])).toEqual(whole);
+  });
+});
+
+describe('the prompts of a class', () => {
+  const of = (...states: readonly string[]) => ({
+    classes: [{ name: 'scratch', states }],
+    objects: ['chip'],
+    templates: ['a {s}', 'the {s}'],
+  });
+
+  it('are all read: those too long are counted, and the longest is told', async () => {
+    const long = `{o} ${Array(80).fill('scratch').join(' ')}`;
+    const [read] = await new World().asking.readPrompts(of('{o} with a scratch', long), tiny);
+    expect(read).toMatchObject({ count: 4, cut: 2, unread: 0, unknownTokens: [] });
+    expect(read.longest).toMatchObject({ tokens: 82, room: 75 });
+    expect(await new World().asking.readPrompts(of('{o}'), tiny)).toEqual([
+      { count: 2, cut: 0, unread: 0, unknownTokens: [] },
+    ]);
+  });
+
+  it('with words that an encoder of fewer never learnt are counted, and the words told', async () => {
+    const { ids } = tokenizer.encode('a the chip with scratch');
+    const { asking } = new World(encodeSafetensors(withTokens(TENSORS, ids)));
+    const [read] = await asking.readPrompts(of('{o} with a scratch', '{o} with a deep pit'), tiny);
+    expect(read).toMatchObject({ count: 4, unread: 2, unknownTokens: ['deep', 'pit'] });
   });
 });
 

@@ -198,15 +198,6 @@ export function remarksOf({ classes, normal }: SupportDraft, methods: readonly T
 export const promptCount = (states: readonly string[], { objects, templates }: PromptFrame): number =>
   states.length * templates.length * objects.length;
 
-const longest = (lines: readonly string[]): string =>
-  lines.reduce((most, line) => (line.length > most.length ? line : most), '');
-
-/** A class's longest prompt, as a rule of thumb the one of the most tokens. */
-export const longestPrompt = (states: readonly string[], { objects, templates }: PromptFrame): string => {
-  const phrase = longest(states).replaceAll('{o}', () => longest(objects));
-  return longest(templates).replaceAll('{s}', () => phrase);
-};
-
 /** What the engine is told of a support set. */
 export const specOf = ({ classes, normal, objects, templates }: SupportDraft): SupportSpec => ({
   prompts: { classes: classes.map(({ name, states }) => ({ name, states })), objects, templates },

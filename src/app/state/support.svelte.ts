@@ -2,7 +2,7 @@ import { SvelteMap } from 'svelte/reactivity';
 import type { ImageId } from '../../base/ids';
 import type { PathEntry } from '../../exchange/layout';
 import type { MaskPixels } from '../../protocol/pixels-api';
-import type { EncoderChoice } from '../../protocol/engine-api';
+import type { EncoderChoice, ReadPrompts } from '../../protocol/engine-api';
 import type {
   ImageRecord,
   SetRecord,
@@ -24,32 +24,25 @@ import {
   admit,
   changeClass,
   draftOf,
-  longestPrompt,
   nameProblem,
   newClass,
   presetDraft,
   problemOf,
+  promptProblem,
   shareOf,
+  specOf,
   withClass,
   withoutClass,
 } from './support-rules';
 import type { Refused, SupportDraft } from './support-rules';
-
-/** What a class's longest prompt loses. */
-export interface Cut {
-  readonly prompt: string;
-  readonly tokens: number;
-  readonly room: number;
-  readonly dropped: number;
-}
 
 /** Support sets: classes, their words and images. Every change is in the store before it is on the screen. */
 export class SupportSets {
   list = $state.raw<readonly SupportSetRecord[]>([]);
   /** Images of the open set. */
   readonly images = new SvelteMap<ImageId, ImageRecord>();
-  /** Longest prompts that the encoder cuts, by class. */
-  cuts = $state.raw<ReadonlyMap<string, Cut>>(new Map());
+  /** How the encoder reads each class's prompts. */
+  readings = $state.raw<ReadonlyMap<string, ReadPrompts>>(new Map());
   /** Counts masks that came from files: whoever paints on one takes it up anew. */
   maskTurn = $state(0);
   /** Files that are being read into the open set. */
@@ -274,22 +267,18 @@ export class SupportSets {
     await this.#putMask({ imageId, name: this.#nameOf(imageId), ...(blob && { mask: blob, maskShare }) });
   }
 
-  /** Reads each class's longest prompt, if it was not read yet; slower answers to earlier words are dropped. */
-  async readLongest(encoder: EncoderChoice | undefined): Promise<void> {
+  /** Has the encoder read the prompts, if it has not yet; slower answers to earlier words are dropped. */
+  async readPrompts(encoder: EncoderChoice | undefined): Promise<void> {
     const { open } = this;
-    const prompts = (open?.classes ?? []).map(({ name, states }) => [name, longestPrompt(states, open!)]);
+    // Words that make no prompts are said where they stand.
+    if (!open || open.classes.some((own) => promptProblem(own, open))) return;
+    const { prompts } = specOf(open);
     const asked = JSON.stringify([prompts, encoder]);
     if (asked === this.#asked) return;
     this.#asked = asked;
-    const cuts = new Map<string, Cut>();
-    for (const [name, prompt] of prompts) {
-      if (!prompt.trim()) continue;
-      const read = await this.client.engine((engine) => engine.readText(prompt, encoder));
-      if (asked !== this.#asked) return;
-      const { tokens, room, dropped } = read;
-      if (dropped) cuts.set(name, { prompt, tokens: tokens.length, room, dropped });
-    }
-    this.cuts = cuts;
+    const read = await this.client.engine((engine) => engine.readPrompts(prompts, encoder));
+    if (asked !== this.#asked) return;
+    this.readings = new Map(prompts.classes.map(({ name }, i) => [name, read[i]]));
   }
 
   /** A set's images as fits take them, classes by their places among `names`; other classes are left away. */

@@ -7,7 +7,6 @@ import {
   countLine,
   draftOf,
   draw,
-  longestPrompt,
   maskProblem,
   nameProblem,
   newClass,
@@ -140,13 +139,6 @@ describe('words', () => {
     expect(promptProblem({ name: 'any', states: ['{o}'] }, { ...WORDS, templates: ['a photo.'] })).toMatch(
       /^The template "a photo\." has no \{s\}/,
     );
-  });
-
-  it('have a longest prompt', () => {
-    expect(longestPrompt(['{o}', '{o} with $& a hole'], { ...WORDS, objects: ['chip', 'wafer'] })).toBe(
-      'a photo of a wafer with $& a hole.',
-    );
-    expect(longestPrompt([], WORDS)).toBe('a photo of a .');
   });
 });
 

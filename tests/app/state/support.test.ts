@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import type { PromptSet } from '../../../src/protocol/engine-api';
 import type { ImageId } from '../../../src/base/ids';
 import { AppError } from '../../../src/base/errors';
 import type { Entry } from '../../../src/app/state/library.svelte';
@@ -44,8 +45,7 @@ class World {
   readonly notices = new Notices();
   readonly settings = new Map<string, unknown>();
   failing: AppError | undefined;
-  tokens = 20;
-  readonly texts: string[] = [];
+  readonly readings: string[][] = [];
   support = this.opened();
 
   opened(): SupportSets {
@@ -77,10 +77,9 @@ class World {
         mask(inside.reduce((sum, value) => sum + value, 0) / inside.length),
     };
     const engine = {
-      readText: async (text: string) => {
-        this.texts.push(text);
-        const tokens = Array.from({ length: this.tokens }, () => ({}));
-        return { tokens, room: 75, dropped: Math.max(this.tokens - 75, 0) };
+      readPrompts: async ({ classes }: PromptSet) => {
+        this.readings.push(classes.map(({ name }) => name));
+        return classes.map(({ states }) => ({ count: states.length, cut: 0, unread: 0, unknownTokens: [] }));
       },
     };
     const client = {
@@ -322,17 +321,17 @@ describe('changes', () => {
   });
 });
 
-it('a prompt that the encoder cuts is said, by its class', async () => {
+it('prompts are read once for the same words and encoder, and not while they are faulty', async () => {
   const world = await holes();
-  await world.support.readLongest(undefined);
-  expect(world.texts).toHaveLength(2);
-  expect([...world.support.cuts]).toEqual([]);
-  world.tokens = 92;
-  await world.support.readLongest(undefined);
-  expect(world.texts).toHaveLength(2);
+  await world.support.readPrompts(undefined);
+  await world.support.readPrompts(undefined);
+  expect(world.readings).toEqual([['good', 'hole']]);
   await world.support.setStates('hole', ['{o} with a hole']);
-  await world.support.readLongest(undefined);
-  expect(world.support.cuts.get('hole')).toMatchObject({ tokens: 92, room: 75, dropped: 17 });
+  await world.support.readPrompts(undefined);
+  expect(world.support.readings.get('hole')).toMatchObject({ count: 1 });
+  await world.support.setStates('hole', ['a hole']);
+  await world.support.readPrompts(undefined);
+  expect(world.readings).toHaveLength(2);
 });
 
 it('images go to a fit with the places of their classes; a class that is gone takes its images along', async () => {
