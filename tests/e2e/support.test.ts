@@ -128,15 +128,15 @@ it('words that can’t be used say so where they stand; words that are cut too',
   await states.fill(`${before}\na particle`);
   await app.page.getByText('The state "a particle" of class "particle" has no {o}.').first().waitFor();
   expect(await problem().innerText()).toMatch(/has no \{o\}/);
-  await states.fill(`${before}\n\n{o} with dust`);
+  await states.fill(`${before}\n\n{o} with jam`);
   await app.page.getByText('One state of class "particle" is empty.').first().waitFor();
   await states.fill(`${before}\n{o} with ${'dust and '.repeat(40)}dust`);
   await app.page.getByTestId('cut').filter({ hasText: 'room for 75' }).waitFor();
-  await states.fill(`${before}\n{o} with dust`);
+  await states.fill(`${before}\n{o} with jam`);
   await app.page.getByText('13 states × 24 templates × 3 objects = 936 prompts').waitFor();
   await app.page.getByTestId('cut').waitFor({ state: 'detached' });
   await app.page.getByTestId('unread').filter({ hasText: '72 of 936 prompts don’t count' }).waitFor();
-  expect(await app.page.getByTestId('unread').innerText()).toMatch(/the encoder never learnt dust\./);
+  expect(await app.page.getByTestId('unread').innerText()).toMatch(/the encoder never learnt jam\./);
 });
 
 it('two classes of one name are refused; a class that was taken out comes back', async () => {
