@@ -93,7 +93,7 @@ export const semclip: Detector<SemClipOptions> = {
     const { support } = context;
     assert(support, 'SEM-CLIP is taught by a support set');
     const texts = yield* support.texts();
-    const two = textPair(texts, support.normal, o.detailedPrompts);
+    const two = textPair(texts, support.normal, o.words);
     const known: MethodState = { texts: texts.classes, two };
     if (!context.goodImages && !context.defectImages) {
       context.remark('Text only: the support set has no images.');

@@ -3,16 +3,30 @@ import type { TensorData } from '../../base/tensor';
 import { unit } from '../../base/unit';
 import type { TextVectors } from '../contract';
 
+/** Whose words say what is normal: those of the classes, those of good and bad in general, or both alike. */
+export type Words = 'classes' | 'general' | 'both';
+
 /**
  * The two vectors that maps are made by: normal, then abnormal. Abnormal is the normalised mean of the defect classes,
  * so that a class with many prompts weighs no more than another.
  * @param normal index of the class without a defect
- * @param detailed by the classes' own prompts; otherwise good and bad in general
  * @shape [2,E], unit rows
  * @source methods.md 16.3
  */
-export function textPair(texts: TextVectors, normal: number, detailed: boolean): TensorData {
-  if (!detailed) return texts.general;
+export function textPair(texts: TextVectors, normal: number, words: Words): TensorData {
+  if (words === 'general') return texts.general;
+  const classes = classPair(texts, normal);
+  if (words === 'classes') return classes;
+  const [, embed] = classes.shape;
+  const general = floats(texts.general);
+  const both = floats(classes).map((value, i) => value + general[i]);
+  return floatTensor(
+    [2, embed],
+    [0, 1].flatMap((row) => [...unit(both.subarray(row * embed, (row + 1) * embed))]),
+  );
+}
+
+function classPair(texts: TextVectors, normal: number): TensorData {
   const [classes, embed] = texts.classes.shape;
   const rows = floats(texts.classes);
   const general = floats(texts.general);

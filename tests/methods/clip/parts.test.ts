@@ -206,17 +206,30 @@ describe('text vectors', () => {
   const classes = floatTensor([3, 2], [0.6, 0.8, 1, 0, 0, 1]);
 
   it('abnormal is the normalised mean of the defects', () => {
-    const pair = floats(textPair({ classes, general }, 0, true));
+    const pair = floats(textPair({ classes, general }, 0, 'classes'));
     [0.6, 0.8, Math.SQRT1_2, Math.SQRT1_2].forEach((value, i) => expect(pair[i]).toBeCloseTo(value, 6));
   });
 
   it('without a class of defects, abnormal is bad in general', () => {
     const good = floatTensor([1, 2], [0.6, 0.8]);
-    expect([...floats(textPair({ classes: good, general }, 0, true))]).toEqual([...floats(good), ...[0, 1]]);
+    expect([...floats(textPair({ classes: good, general }, 0, 'classes'))]).toEqual([
+      ...floats(good),
+      ...[0, 1],
+    ]);
+  });
+
+  it('of classes and in general, alike', () => {
+    const [pair, own] = [
+      textPair({ classes, general }, 0, 'both'),
+      textPair({ classes, general }, 0, 'classes'),
+    ];
+    const sum = floats(own).map((value, i) => value + floats(general)[i]);
+    const lengths = [Math.hypot(sum[0], sum[1]), Math.hypot(sum[2], sum[3])];
+    sum.forEach((value, i) => expect(floats(pair)[i]).toBeCloseTo(value / lengths[i >> 1], 6));
   });
 
   it('in general where prompts of classes are off', () => {
-    expect(textPair({ classes, general }, 0, false)).toBe(general);
+    expect(textPair({ classes, general }, 0, 'general')).toBe(general);
   });
 });
 

@@ -74,7 +74,7 @@ describeGolden(['fewshot.json', 'sem-clip.safetensors'], 'SEM-CLIP', () => {
   it('text vectors of classes, and of normal and abnormal', async () => {
     const { tensors, two } = await inputs();
     const general = floatTensor([2, EMBED], new Float32Array(2 * EMBED));
-    const pair = textPair({ classes: tensors['text.classes'], general }, 2, true);
+    const pair = textPair({ classes: tensors['text.classes'], general }, 2, 'classes');
     expect(relativeError(floats(pair), floats(two))).toBeLessThan(1e-5);
   });
 

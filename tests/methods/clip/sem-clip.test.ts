@@ -236,7 +236,7 @@ describe('options', () => {
     { valuePath: false },
     { plainPath: false },
     { valuePath: false, plainPath: false, textMap: 0 },
-    { detailedPrompts: false },
+    { words: 'general' },
     { transformation: false },
     { multiLayer: false },
     { textSimilarity: false },
