@@ -45,7 +45,7 @@ const api: EngineApi = {
   recognise: (blob) => attempt(() => identify(blob)),
   describeBackbone: (id) => attempt(() => browser.describeBackbone(id)),
   estimate: (request) => attempt(() => engine.estimate(request)),
-  measureBackbone: (method, id, side) => attempt(() => engine.measureBackbone(method, id, side)),
+  measureBackbone: (request) => attempt(() => engine.measureBackbone(request)),
   measureTraining: (request) => attempt(() => engine.measureTraining(request)),
   reconstruct: (request) => attempt(() => engine.reconstruct(request)),
   fit: (request, report) => attempt(() => engine.fit(request, report)),

@@ -107,7 +107,7 @@ export class NodeHost implements BenchHost {
   }
 
   measure(spec: FitSpec) {
-    return this.#engine.measureBackbone(spec.method, spec.backboneId, spec.side);
+    return this.#engine.measureBackbone(spec);
   }
 
   async forget({ fitId }: FitSpec) {

@@ -28,8 +28,7 @@ const bench = {
     return `${provider.kind}: ${provider.detail}`;
   },
 
-  measure: (spec: FitSpec): Promise<number> =>
-    client.engine((engine) => engine.measureBackbone(spec.method, spec.backboneId, spec.side)),
+  measure: (spec: FitSpec): Promise<number> => client.engine((engine) => engine.measureBackbone(spec)),
 
   measureTraining: (
     { method, options, backboneId, side }: FitSpec,

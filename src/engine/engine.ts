@@ -7,6 +7,7 @@ import * as registry from '../methods/registry';
 import { tapShapes } from '../nn/backbones/backbone';
 import type {
   Activation,
+  BackboneRequest,
   FitCalibration,
   FitProgress,
   FitRequest,
@@ -33,7 +34,7 @@ import { JobClock } from './clock';
 import type { Collaborators } from './collaborators';
 import { Encoders, keyOf } from './encoders';
 import { BATCH, EngineFitContext, FitControl, TrialContext, startFit } from './fit';
-import { FeatureExtractor, disposeTaps, stackImages } from './features';
+import { FeatureExtractor, disposeTaps, stackImages, tappedRoles } from './features';
 import { estimateFit } from './memory';
 import { Redrawer } from './redrawer';
 import { Scorer } from './scorer';
@@ -108,10 +109,11 @@ export class Engine {
     const { method, options, backboneId, activation, side, goodImages, defectImages } = request;
     const detector = Engine.method(method);
     const { backbone } = await this.backbone(backboneId, activation);
-    const taps = tapShapes(backbone, side, detector.needs.taps);
+    const complete = completeOptions(detector.options, options);
+    const taps = tapShapes(backbone, side, tappedRoles(detector, complete));
     const size: FitSize = { taps, side, goodImages, defectImages, backbone };
     const { report } = await this.runtime();
-    return estimateFit(detector, size, completeOptions(detector.options, options), report);
+    return estimateFit(detector, size, complete, report);
   }
 
   /**
@@ -147,12 +149,13 @@ export class Engine {
    * Milliseconds an image takes through the bare backbone, with the layers a method taps: the median of several
    * batches after a warm-up. 0 for methods without a backbone.
    */
-  async measureBackbone(method: string, backboneId: BackboneId, side: number): Promise<number> {
-    const { needs } = Engine.method(method);
-    if (!needs.taps.length) return 0;
+  async measureBackbone({ method, options, backboneId, side }: BackboneRequest): Promise<number> {
+    const detector = Engine.method(method);
+    const roles = tappedRoles(detector, completeOptions(detector.options, options));
+    if (!roles.length) return 0;
     const backbone = await this.backbone(backboneId);
     const runtime = await this.runtime();
-    const extractor = await FeatureExtractor.open(runtime, backbone, needs.taps, side, BATCH, 'fit');
+    const extractor = await FeatureExtractor.open(runtime, backbone, roles, side, BATCH, 'fit');
     const rng = new Rng(0, 'measure');
     const image = Float32Array.from({ length: side * side }, () => rng.uniform());
     const stacked = stackImages([image], BATCH, side);

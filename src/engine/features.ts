@@ -3,7 +3,8 @@ import { floatTensor } from '../base/tensor';
 import type { Shape, TensorData } from '../base/tensor';
 import { GraphBuilder } from '../graph/builder';
 import type { Value } from '../graph/value';
-import type { Inputs } from '../methods/contract';
+import type { Detector, Inputs } from '../methods/contract';
+import type { Options } from '../methods/options';
 import { layerOf, normaliseGrey } from '../nn/backbones/backbone';
 import type { Backbone, TapRole } from '../nn/backbones/backbone';
 import { FrozenLayers } from '../nn/layers';
@@ -15,6 +16,10 @@ import type { LoadedBackbone } from './backbones';
 
 /** Backbone features of one batch, where the device keeps them; the holder disposes them. */
 export type ResidentTaps = Readonly<Partial<Record<TapRole, DeviceTensor>>>;
+
+/** Layers that a method taps with these options. @param options complete ones */
+export const tappedRoles = (detector: Detector, options: Options): readonly TapRole[] =>
+  detector.taps?.(options) ?? detector.needs.taps;
 
 /** Runs a backbone at one input side and batch; features stay on the device. */
 export class FeatureExtractor {

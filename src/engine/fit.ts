@@ -18,13 +18,14 @@ import type {
 } from '../methods/contract';
 import { completeOptions } from '../methods/options';
 import { tapShapes } from '../nn/backbones/backbone';
+import type { TapRole } from '../nn/backbones/backbone';
 import type { DefectSource, FitSpec, ImageSource } from '../protocol/engine-api';
 import type { ProviderReport } from '../runtime/ort';
 import type { Runtime } from '../runtime/runtime';
 import type { LoadedBackbone } from './backbones';
 import type { Collaborators } from './collaborators';
 import type { Encoders } from './encoders';
-import { FeatureExtractor, disposeTaps, stackImages } from './features';
+import { FeatureExtractor, disposeTaps, stackImages, tappedRoles } from './features';
 import { estimateFit } from './memory';
 
 /** Images in one run of a backbone: enough to fill a processor's cores, little enough for a small GPU. */
@@ -70,6 +71,7 @@ export class EngineFitContext implements FitContext {
   readonly side: number;
   readonly checkpoint: FitContext['checkpoint'];
   readonly trial?: FitContext['trial'];
+  readonly #roles: readonly TapRole[];
   /** Images whose embedding came from a checkpoint. */
   resumedImages = 0;
 
@@ -84,7 +86,8 @@ export class EngineFitContext implements FitContext {
     private readonly encoders?: Encoders,
   ) {
     this.side = spec.side;
-    this.taps = tapShapes(loaded.backbone, spec.side, detector.needs.taps);
+    this.#roles = tappedRoles(detector, completeOptions(detector.options, spec.options));
+    this.taps = tapShapes(loaded.backbone, spec.side, this.#roles);
     const { checkpoints } = collaborators;
     this.checkpoint = {
       get: (key) => checkpoints.get(spec.fitId, key),
@@ -183,7 +186,7 @@ export class EngineFitContext implements FitContext {
     const extractor = await FeatureExtractor.open(
       this.runtime,
       this.loaded,
-      this.detector.needs.taps,
+      this.#roles,
       this.side,
       batch,
       'fit',

@@ -6,7 +6,7 @@ import type { Options } from '../methods/options';
 import type { Program } from '../runtime/program';
 import type { Runtime } from '../runtime/runtime';
 import type { LoadedBackbone } from './backbones';
-import { FeatureExtractor, disposeTaps, stackImages } from './features';
+import { FeatureExtractor, disposeTaps, stackImages, tappedRoles } from './features';
 import { stateValues } from './scorer';
 
 /** A reconstructing method's picture of single images. */
@@ -27,7 +27,8 @@ export class Redrawer {
   ): Promise<Redrawer> {
     if (!detector.reconstruct)
       throw new AppError('fit/option', `${detector.title} compares features; it draws no picture of its own`);
-    const extractor = await FeatureExtractor.open(runtime, backbone, detector.needs.taps, side, 1, 'inspect');
+    const roles = tappedRoles(detector, options);
+    const extractor = await FeatureExtractor.open(runtime, backbone, roles, side, 1, 'inspect');
     const graph = new GraphBuilder();
     const inputs = extractor.inputsOf(graph);
     graph.output('picture', detector.reconstruct(graph, inputs, stateValues(graph, state), options));

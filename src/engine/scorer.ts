@@ -8,7 +8,7 @@ import type { Program } from '../runtime/program';
 import type { Priority } from '../runtime/queue';
 import type { Runtime } from '../runtime/runtime';
 import type { LoadedBackbone } from './backbones';
-import { FeatureExtractor, disposeTaps, stackImages } from './features';
+import { FeatureExtractor, disposeTaps, stackImages, tappedRoles } from './features';
 
 export interface ScoredImage {
   readonly score: number;
@@ -59,19 +59,18 @@ export class Scorer {
     size: { side: number; batch: number; heldOut: boolean; priority: Priority },
   ): Promise<Scorer> {
     const { side, batch, heldOut, priority } = size;
+    const roles = tappedRoles(detector, options);
     const extractor = await FeatureExtractor.open(
       runtime,
       backbone,
       // Whoever stands on an encoder is told what that makes of the image itself.
-      detector.needs.support && backbone.backbone.levels.strangeness
-        ? [...detector.needs.taps, 'strangeness']
-        : detector.needs.taps,
+      detector.needs.support && backbone.backbone.levels.strangeness ? [...roles, 'strangeness'] : roles,
       side,
       batch,
       priority,
     );
     const graph = new GraphBuilder();
-    const inputs = extractor.inputsOf(graph, detector.needs.taps);
+    const inputs = extractor.inputsOf(graph, roles);
     const scored = detector.score(
       graph,
       heldOut ? { ...inputs, heldOut: graph.input('heldOut', [batch]) } : inputs,

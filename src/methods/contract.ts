@@ -231,6 +231,8 @@ export interface Detector<O extends Options = Options> {
   readonly about: About;
   readonly options: OptionSpecs<O>;
   readonly needs: Needs;
+  /** Taps that these options need, where that depends on them; `needs.taps` are those of the defaults then. */
+  taps?(options: O): readonly TapRole[];
   /**
    * True when `score` honours `heldOut`: calibration then leaves out one image at a time without a second fit. The
    * others set good images aside (`kit/held-out`) and don't train on them.

@@ -184,6 +184,9 @@ export interface MemoryRequest {
   readonly defectImages: number;
 }
 
+/** A method's layers of a backbone at an input side. */
+export type BackboneRequest = Pick<MemoryRequest, 'method' | 'options' | 'backboneId' | 'side'>;
+
 /** One image, redrawn by a fit's method as if it were good. */
 export interface ReconstructRequest {
   readonly spec: FitSpec;
@@ -264,7 +267,7 @@ export interface EngineApi {
   describeBackbone(id: BackboneId): Promise<Outcome<BackboneDescription>>;
   estimate(request: MemoryRequest): Promise<Outcome<MemoryEstimate>>;
   /** Milliseconds an image takes through the bare backbone with a method's layers, measured on this device. */
-  measureBackbone(method: string, backboneId: BackboneId, side: number): Promise<Outcome<number>>;
+  measureBackbone(request: BackboneRequest): Promise<Outcome<number>>;
   /** What a step of training costs on this device, measured on made-up features; null for methods without steps. */
   measureTraining(request: MemoryRequest): Promise<Outcome<StepCost | null>>;
   fit(request: FitRequest, report: (progress: JobProgress) => void): Promise<Outcome<FitSummary>>;

@@ -25,8 +25,7 @@ export class Costs {
     const memory = await this.client.engine((engine) => engine.estimate(request));
     if (!wanted()) return;
     tell({ memory });
-    const { method, backboneId, side } = request;
-    const backboneMs = await this.client.engine((engine) => engine.measureBackbone(method, backboneId, side));
+    const backboneMs = await this.client.engine((engine) => engine.measureBackbone(request));
     if (!wanted()) return;
     const training = await this.client.engine((engine) => engine.measureTraining(request));
     const cost: FitCost = { memory, training, backboneMs };

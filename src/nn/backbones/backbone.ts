@@ -16,10 +16,19 @@ export type LevelRole = `level${Level}`;
 /**
  * What CLIPs give beside feature maps, at the end of each of four levels: all tokens as they are, the class token first
  * [B,1+T,w]; patches in the space of texts [B,T,E], of the plain path and of the V-V path; class tokens in that space,
- * level by level [B,4,E]. Nothing is normalised. `strangeness` [B], where a file tells it, is above 1 for images
- * unlike those that the encoder was trained on.
+ * level by level [B,4,E]. Behind the last norm: patches that are not projected [B,T,w], and the embeddings of all
+ * windows of 2×2 and of 3×3 patches, each seen as an image of its own [B,W,E], row by row. Nothing is normalised.
+ * `strangeness` [B], where a file tells it, is above 1 for images unlike those that the encoder was trained on.
  */
-export type TokenRole = `tokens${Level}` | `patches${Level}` | `values${Level}` | 'classes' | 'strangeness';
+export type TokenRole =
+  | `tokens${Level}`
+  | `patches${Level}`
+  | `values${Level}`
+  | 'classes'
+  | 'finalPatches'
+  | 'windows2'
+  | 'windows3'
+  | 'strangeness';
 
 export type TapRole = LevelRole | TokenRole;
 

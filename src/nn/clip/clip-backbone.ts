@@ -18,6 +18,8 @@ import type { ClipConfig } from './config';
 import { dualLevels } from './dual-path';
 import { semStem } from './sem-encoder';
 import { CLIP_NORMALISATION, VisionTower } from './vision';
+import { WINDOW_SIDES, windowEmbeddings } from './windows';
+import type { PatchGrid } from './windows';
 
 const LEVELS: readonly Level[] = [1, 2, 3, 4];
 
@@ -33,6 +35,8 @@ const ROLES: readonly TapRole[] = [
     `values${level}`,
   ]),
   'classes',
+  'finalPatches',
+  ...WINDOW_SIDES.map((side): TapRole => `windows${side}`),
 ];
 
 /**
@@ -56,8 +60,9 @@ export function clipBackbone(config: ClipConfig, knowing = false): Backbone {
     batchNormEpsilon: stem ? efficientNetLite0.batchNormEpsilon : 0,
     forward(layers, x, wanted) {
       const tower = new VisionTower(layers, config);
-      const blocks = tower.run(tower.place(stem ? semStem(layers, x) : x));
-      const grid = x.shape.slice(2).map((pixels) => pixels / patch);
+      const placed = tower.place(stem ? semStem(layers, x) : x);
+      const blocks = tower.run(placed);
+      const grid = [x.shape[2] / patch, x.shape[3] / patch] as const;
       const found: Record<string, Value> = {};
       // What nobody wants isn't in the program.
       const offer = (role: TapRole, value: () => Value) => {
@@ -78,6 +83,9 @@ export function clipBackbone(config: ClipConfig, knowing = false): Backbone {
           1,
         );
       });
+      offer('finalPatches', () => tower.post(slice(blocks[config.vision.layers], 1, 1)));
+      for (const own of WINDOW_SIDES)
+        offer(`windows${own}`, () => windowEmbeddings(tower, placed, grid, own));
       offer('strangeness', () => {
         const { width } = config.vision;
         const mean = reduceMean(slice(blocks[config.stages[0]], 1, 1), [1]);
@@ -91,7 +99,7 @@ export function clipBackbone(config: ClipConfig, knowing = false): Backbone {
 }
 
 /** Patches as a feature map: [B,1+T,w] to [B,w,rows,columns]. */
-function mapOf(tokens: Value, [rows, columns]: readonly number[]): Value {
+function mapOf(tokens: Value, [rows, columns]: PatchGrid): Value {
   const [batch, , width] = tokens.shape;
   return reshape(transpose(slice(tokens, 1, 1), [0, 2, 1]), [batch, width, rows, columns]);
 }

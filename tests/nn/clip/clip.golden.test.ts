@@ -2,12 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { floatTensor, floats, intTensor, sizeOf } from '../../../src/base/tensor';
 import type { TensorData } from '../../../src/base/tensor';
 import { GraphBuilder } from '../../../src/graph/builder';
-import { add, gather, l2Normalise, reshape } from '../../../src/graph/ops/index';
+import { add, concat, l2Normalise } from '../../../src/graph/ops/index';
 import type { Value } from '../../../src/graph/value';
 import { dualLevels } from '../../../src/nn/clip/dual-path';
 import { clipTensors } from '../../../src/nn/clip/recognise';
 import { TextTower, clipLogits } from '../../../src/nn/clip/text';
 import { VisionTower } from '../../../src/nn/clip/vision';
+import { WINDOW_SIDES, windowEmbeddings } from '../../../src/nn/clip/windows';
 import { FrozenWeights } from '../../../src/nn/frozen-weights';
 import { FrozenLayers } from '../../../src/nn/layers';
 import { describeGolden, digestError, goldenJson, goldenTensors, relativeError } from '../../support/golden';
@@ -156,35 +157,14 @@ describeGolden(FILES, 'CLIP with procedural weights', () => {
     });
   });
 
-  it("WinCLIP's windows are rows of the placed tokens", async () => {
-    const grid = 4;
-    const windows = [2, 3].map((side) => {
-      const corners = Array.from({ length: (grid - side + 1) ** 2 }, (_, i) => {
-        const [row, column] = [Math.floor(i / (grid - side + 1)), i % (grid - side + 1)];
-        return Array.from(
-          { length: side * side },
-          (_, k) => 1 + (row + Math.floor(k / side)) * grid + column + (k % side),
-        );
-      });
-      return corners.map((patches) => [0, ...patches]);
+  it("WinCLIP's windows", async () => {
+    const found = await see('tiny-gelu', (tower, _, placed) => {
+      const scales = WINDOW_SIDES.map((side) => windowEmbeddings(tower, placed, [4, 4], side));
+      return { windows: concat(scales, 1) };
     });
-    const found = await see('tiny-gelu', (tower, _, placed) =>
-      Object.fromEntries(
-        windows.map((rows, i) => {
-          const picked = reshape(gather(placed, rows.flat(), 1), [-1, rows[0].length, 64]);
-          const embedding = tower.projectClass(tower.run(picked)[3]);
-          return [`scale${i}`, reshape(embedding, [2, rows.length, 32])];
-        }),
-      ),
-    );
-    const expected = floats((await all())['tiny-gelu.window_embeddings']);
-    const merged = [0, 1].flatMap((b) =>
-      ['scale0', 'scale1'].flatMap((scale) => {
-        const data = floats(found[scale]);
-        return [...data.subarray((b * data.length) / 2, ((b + 1) * data.length) / 2)];
-      }),
-    );
-    expect(relativeError(merged, expected)).toBeLessThan(TOLERANCE);
+    const expected = (await all())['tiny-gelu.window_embeddings'];
+    expect(found.windows.shape).toEqual(expected.shape);
+    expect(relativeError(floats(found.windows), floats(expected))).toBeLessThan(TOLERANCE);
   });
 
   it.each([7, 20])('positions on a grid of %i', async (side) => {
