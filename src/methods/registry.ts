@@ -10,3 +10,4 @@ export { inpainting } from './detectors/inpainting';
 export { fAnogan } from './detectors/f-anogan';
 export { supersimplenet } from './detectors/supersimplenet';
 export { semclip } from './clip/sem-clip';
+export { winclip } from './clip/win-clip';

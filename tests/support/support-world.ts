@@ -4,6 +4,7 @@ import { floatTensor, floats } from '../../src/base/tensor';
 import type { TensorData } from '../../src/base/tensor';
 import type { FitContext, FitProgress, Support, TextVectors, View } from '../../src/methods/contract';
 import type { Level, TapRole } from '../../src/nn/backbones/backbone';
+import { WINDOW_SIDES, windowPatches } from '../../src/nn/clip/windows';
 import type { Runtime } from '../../src/runtime/runtime';
 import { DETAILED_PROMPTS } from '../../src/text/prompt-presets';
 import { contextOf } from './fixed-taps';
@@ -63,6 +64,13 @@ export function picturesOf(classOf: readonly number[], stream: string, blind = f
     taps[`patches${level}`] = rows(`patches${level}`, PATCHES, WORLD.embed, seen);
     taps[`values${level}`] = rows(`values${level}`, PATCHES, WORLD.embed, seen);
   }
+  taps.finalPatches = rows('finalPatches', PATCHES, WORLD.width, patchClass);
+  for (const side of WINDOW_SIDES) {
+    const windows = windowPatches([GRID, GRID], side);
+    taps[`windows${side}`] = rows(`windows${side}`, windows.length, WORLD.embed, (image, window) =>
+      windows[window].some((patch) => places[image].has(patch)) ? classOf[image] : NORMAL,
+    );
+  }
   taps.classes = rows('classes', LEVELS.length, WORLD.embed, (image) => classOf[image]);
   const masks = places.map((set) =>
     Uint8Array.from({ length: SIDE * SIDE }, (_, i) => Number(set.has(patchAt(i)))),
@@ -93,7 +101,7 @@ async function* encodeTexts(): AsyncGenerator<FitProgress, TextVectors> {
   return worldTexts();
 }
 
-/** Patches moved as the view moves the pixels in their middle; class tokens stay. */
+/** Patches moved as the view moves the pixels in their middle; class tokens and windows stay. */
 async function moved(taps: Taps, view: View): Promise<Taps> {
   const numbered = Float32Array.from({ length: SIDE * SIDE }, (_, i) => patchAt(i));
   const seen = await view(numbered, 0, async () => numbered);
@@ -102,7 +110,7 @@ async function moved(taps: Taps, view: View): Promise<Taps> {
     seen[(Math.floor(patch / GRID) * PATCH + middle) * SIDE + (patch % GRID) * PATCH + middle];
   return Object.fromEntries(
     Object.entries(taps).map(([role, tap]) => {
-      if (role === 'classes') return [role, tap];
+      if (role === 'classes' || role.startsWith('windows')) return [role, tap];
       const [images, rows, width] = tap.shape;
       const first = rows - PATCHES;
       const [data, out] = [floats(tap), floats(tap).slice()];

@@ -35,9 +35,15 @@ export function strangeness(features: Value, two: Value): Value {
 /** Patches in rows as a map: [B,T] to [B,1,√T,√T]. */
 export function toGrid(patches: Value): Value {
   const [batch, tokens] = patches.shape;
-  const side = Math.round(Math.sqrt(tokens));
-  assert(side * side === tokens, `${tokens} patches are no square`);
+  const side = gridSide(tokens);
   return reshape(patches, [batch, 1, side, side]);
+}
+
+/** Patches in a row of a square image. */
+export function gridSide(patches: number): number {
+  const side = Math.round(Math.sqrt(patches));
+  assert(side * side === patches, `${patches} patches are no square`);
+  return side;
 }
 
 /**
