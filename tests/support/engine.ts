@@ -34,7 +34,8 @@ export class TestEngine {
       openRuntime: async () => openNodeRuntime(memoryBytes),
       loadPixels: async ({ name }) => this.#planes.get(name)!,
       loadMask: async ({ image }) => this.#masks.get(image.name)!,
-      openWeights: async () => bytesAsSource(readFileSync('public/models/efficientnet-lite0.safetensors')),
+      openWeights: async (id) =>
+        bytesAsSource(readFileSync(`public/models/${id.replace('builtin:', '')}.safetensors`)),
       checkpoints: {
         get: async (id, key) => this.checkpoints.get(`${id}|${key}`),
         put: async (id, key, piece) => void this.checkpoints.set(`${id}|${key}`, structuredClone(piece)),

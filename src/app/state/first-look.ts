@@ -8,14 +8,17 @@ import { presetDraft, specOf } from './support-rules';
 export const FIRST_LOOK: JobKind = { title: 'First look, by text alone', background: true };
 
 /**
- * A look by text alone, with nothing taught: the preset's classes and an encoder whose file tells everything.
+ * A look by text alone, with nothing taught: the preset's classes and an encoder whose file tells everything; by a
+ * method that learns from good images and defects alike, and needs neither.
  * @returns undefined while there is none
  */
 export function firstLookPlan(
   methods: readonly MethodDescription[],
   encoder: BackboneDescription | undefined,
 ): FitPlan | undefined {
-  const method = methods.find(({ needs }) => needs.support);
+  const method = methods.find(
+    ({ needs }) => needs.support && needs.defects === 'optional' && !needs.leastGoodImages,
+  );
   const activation = encoder?.clip?.activation;
   if (!method || !encoder || !activation || activation === 'ask') return undefined;
   return {

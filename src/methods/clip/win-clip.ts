@@ -1,11 +1,10 @@
 import { assert } from '../../base/errors';
-import { floatTensor, floats, sizeOf } from '../../base/tensor';
+import { floatTensor } from '../../base/tensor';
 import { graphOf } from '../../graph/builder';
 import {
   add,
   div,
   expand,
-  gemm,
   l2Normalise,
   matMul,
   max,
@@ -22,17 +21,10 @@ import type { Value } from '../../graph/value';
 import type { TapRole } from '../../nn/backbones/backbone';
 import { WINDOW_SIDES, windowPatches } from '../../nn/clip/windows';
 import type { PatchGrid, WindowSide } from '../../nn/clip/windows';
-import type {
-  Detector,
-  FitContext,
-  FitProgress,
-  FitSize,
-  Inputs,
-  MethodState,
-  StateValues,
-} from '../contract';
-import { packMaps, tapShapesOf } from '../kit/packed-taps';
+import type { Detector, FitSize, StateValues } from '../contract';
 import { gridSide, sumOf, toGrid } from './maps';
+import { nearestCosine, referenceBytes, rememberReferences } from './references';
+import type { Reference } from './references';
 import { textPair } from './text-pair';
 
 export type WinClipOptions = {
@@ -45,13 +37,14 @@ export type WinClipOptions = {
 const FORMS: Readonly<Record<string, readonly WindowSide[]>> = { full: WINDOW_SIDES, fast: [2], patches: [] };
 
 /** What good images are remembered by: patches, then the windows of each scale. */
-const rememberedRoles = ({ form }: Pick<WinClipOptions, 'form'>): readonly TapRole[] => [
+const remembered = ({ form }: Pick<WinClipOptions, 'form'>): readonly TapRole[] => [
   'finalPatches',
   ...FORMS[form].map((side): TapRole => `windows${side}`),
 ];
 
-/** Images that are read back together: the most that the engine embeds at once. */
-const READ_TOGETHER = 4;
+const referencesOf = ({ taps }: Pick<FitSize, 'taps'>, o: WinClipOptions): Reference[] =>
+  remembered(o).map((role) => ({ name: role, shape: taps[role]!, tokens: (inputs) => inputs.taps[role]! }));
+
 /** Scores below this count as this, so that a harmonic mean exists. @source methods.md 12.7 */
 const LEAST_SCORE = 1e-12;
 
@@ -69,7 +62,7 @@ export const winclip: Detector<WinClipOptions> = {
   },
   about: {
     summary:
-      'Holds an image and all its small windows against good and bad in words, and against those of a few good images. Nothing is trained.',
+      'Holds an image and its windows against good and bad in words and against a few good images; nothing is trained.',
     assumes:
       'Good images alone are taken, none is needed: without any it is WinCLIP, by words alone. The encoder has to know ' +
       'what the words mean in such images, and good images show every good pattern.',
@@ -77,8 +70,9 @@ export const winclip: Detector<WinClipOptions> = {
       'Words in general say little about a microscope’s images: by words alone it ranks near chance where the encoder ' +
       'was not trained on such. A good pattern that the good images lack lights up; images of defects teach it nothing.',
     cost:
-      'Nothing is trained: one pass over the good images. Inspection runs the encoder once for the image and once for ' +
-      'each window, together about twelve times the image’s own pass; the fast form about five times, without windows once.',
+      'One pass over the good images. Each image is seen once as a whole and once by every window: in a plain CLIP ' +
+      'about thirteen times the work of its own pass, in the built-in encoder six times; with windows of 2×2 patches ' +
+      'alone five and three times, without windows once.',
   },
   options: {
     form: {
@@ -117,13 +111,12 @@ export const winclip: Detector<WinClipOptions> = {
   },
   leavesOut: false,
 
-  taps: (o) => ['classes', ...rememberedRoles(o)],
+  taps: (o) => ['classes', ...remembered(o)],
 
   memory(size, o) {
-    const image = 4 * rememberedWidth(size, o);
-    const stateBytes = 4 * 2 * size.taps.classes![1] + size.goodImages * image;
-    // A batch on the device and as it is read back, beside what is kept.
-    return { fitBytes: stateBytes + 2 * Math.min(size.goodImages, READ_TOGETHER) * image, stateBytes };
+    const { kept, passing } = referenceBytes(size.goodImages, referencesOf(size, o));
+    const stateBytes = 4 * 2 * size.taps.classes![1] + kept;
+    return { fitBytes: stateBytes + passing, stateBytes };
   },
 
   async *fit(context, o) {
@@ -132,7 +125,7 @@ export const winclip: Detector<WinClipOptions> = {
     const { support } = context;
     assert(support, 'WinCLIP+ is taught by a support set');
     const two = textPair(yield* support.texts(), support.normal, o.detailedPrompts);
-    if (context.goodImages) return { two, ...(yield* remembered(context, o)) };
+    if (context.goodImages) return { two, ...(yield* rememberReferences(context, referencesOf(context, o))) };
     context.remark('Text only: without good images this is WinCLIP.');
     if (!FORMS[o.form].length)
       context.remark('Neither windows nor good images: the map is the same everywhere.');
@@ -149,32 +142,6 @@ export const winclip: Detector<WinClipOptions> = {
     return { map: resizeBilinear(toGrid(map), height, width), score };
   },
 };
-
-/** Values that are kept of a good image. */
-const rememberedWidth = (size: Pick<FitSize, 'taps'>, o: WinClipOptions): number =>
-  tapShapesOf(size, rememberedRoles(o)).reduce((sum, shape) => sum + sizeOf(shape), 0);
-
-/** @returns unit rows of all good images: `finalPatches` [K·T,w], `windows2` and `windows3` [K·W,E] */
-async function* remembered(context: FitContext, o: WinClipOptions): AsyncGenerator<FitProgress, MethodState> {
-  const roles = rememberedRoles(o);
-  const shapes = tapShapesOf(context, roles);
-  const total = context.goodImages;
-  const kept = shapes.map((shape) => new Float32Array(total * sizeOf(shape)));
-  const build = ({ taps }: Inputs) => packMaps(roles.map((role) => l2Normalise(taps[role]!)));
-  for await (const { first, count, values } of context.embed('references', build)) {
-    const found = floats(values);
-    let at = 0;
-    for (let image = first; image < first + count; image++)
-      shapes.forEach((shape, i) => {
-        const size = sizeOf(shape);
-        kept[i].set(found.subarray(at, (at += size)), image * size);
-      });
-    yield { phase: 'features', done: first + count, total, unit: 'images' };
-  }
-  return Object.fromEntries(
-    roles.map((role, i) => [role, floatTensor([total * shapes[i][0], shapes[i][1]], kept[i])]),
-  );
-}
 
 /** The image's own embedding out of the class tokens of four levels: [B,4,E] to [B,1,E]. */
 const imageEmbedding = (classes: Value): Value => slice(classes, 1, 3, 4);
@@ -245,12 +212,8 @@ export function classScores(embeddings: Value, two: Value, temperature: number):
  * @returns [B,n], 0 … 1
  * @source methods.md 12.4
  */
-export function visualAssociation(tokens: Value, references: Value): Value {
-  const [batch, count, width] = tokens.shape;
-  const rows = reshape(l2Normalise(tokens), [batch * count, width]);
-  const nearest = reduceMax(gemm(rows, references, undefined, false, true), [1]);
-  return mul(sub(1, reshape(nearest, [batch, count])), 0.5);
-}
+export const visualAssociation = (tokens: Value, references: Value): Value =>
+  mul(sub(1, nearestCosine(tokens, references)), 0.5);
 
 const reciprocal = (scores: Value): Value => div(1, max(scores, LEAST_SCORE));
 

@@ -8,6 +8,7 @@ import { defaultOptions } from '../../../src/methods/options';
 import { fitToEnd, scoreTaps, someOf } from '../../support/fixed-taps';
 import type { Taps } from '../../support/fixed-taps';
 import { evaluate, openNodeRuntime } from '../../support/node-runtime';
+import { fitOnSemEncoder } from '../../support/taught-engine';
 import { WORLD, picturesOf, supportContext, worldTexts } from '../../support/support-world';
 
 const runtime = openNodeRuntime();
@@ -189,6 +190,15 @@ describe('forms and costs', () => {
       const { fitBytes, stateBytes } = winclip.memory(context, o);
       expect(stateBytes).toBe(bytes);
       expect(fitBytes).toBeGreaterThan(stateBytes);
+    }
+  });
+
+  it('on the built-in encoder: a defect makes a fitted image stranger, where it is', async () => {
+    const { good, defects, summary } = await fitOnSemEncoder('winclip', { form: 'fast' }, 2, ['particle']);
+    expect([summary.calibration.heldOut, summary.remarks]).toEqual(['others', []]);
+    for (const { score: own, map, mask } of defects) {
+      expect(own).toBeGreaterThan(good.score);
+      expect(meanWhere(map, mask, 1)).toBeGreaterThan(2 * meanWhere(good.map, mask, 1));
     }
   });
 
