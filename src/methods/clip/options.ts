@@ -1,5 +1,6 @@
 import type { Level } from '../../nn/backbones/backbone';
 import type { FlagSpec, NumberSpec, OptionSpecs } from '../options';
+import { wordsOption } from './text-pair';
 import type { Words } from './text-pair';
 import { batchOption, blurOption, rateOption } from '../kit/training-options';
 
@@ -166,17 +167,7 @@ export const SEM_CLIP_OPTIONS: OptionSpecs<SemClipOptions> = {
     100,
   ),
   blurSigma: { ...blurOption(4), help: 'Gaussian smoothing of the map, in pixels of an input of side 240.' },
-  words: {
-    kind: 'choice',
-    default: 'both',
-    choices: [
-      { value: 'both', label: 'the classes’, and good and bad in general' },
-      { value: 'classes', label: 'the classes’, as in the paper' },
-      { value: 'general', label: 'good and bad in general' },
-    ],
-    label: 'Words for normal and defect',
-    help: 'What maps and scores are told by. Classes are always told by their own words.',
-  },
+  words: wordsOption('both'),
   transformation: flag('Transformation layers', 'Off, patches stay as the encoder projects them.'),
   plainPath: flag(
     'Map of the plain path',

@@ -1,3 +1,4 @@
+import type { ChoiceSpec } from '../options';
 import { floatTensor, floats } from '../../base/tensor';
 import type { TensorData } from '../../base/tensor';
 import { unit } from '../../base/unit';
@@ -5,6 +6,19 @@ import type { TextVectors } from '../contract';
 
 /** Whose words say what is normal: those of the classes, those of good and bad in general, or both alike. */
 export type Words = 'classes' | 'general' | 'both';
+
+/** The choice of words, as a method offers it. */
+export const wordsOption = (usual: Words): ChoiceSpec => ({
+  kind: 'choice',
+  default: usual,
+  choices: [
+    { value: 'both', label: 'the classes’, and good and bad in general' },
+    { value: 'classes', label: 'the classes’' },
+    { value: 'general', label: 'good and bad in general' },
+  ],
+  label: 'Words for normal and defect',
+  help: 'What maps and scores are told by. Classes are always told by their own words.',
+});
 
 /**
  * The two vectors that maps are made by: normal, then abnormal. Abnormal is the normalised mean of the defect classes,

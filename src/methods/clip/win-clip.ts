@@ -25,12 +25,13 @@ import type { Detector, FitSize, StateValues } from '../contract';
 import { gridSide, sumOf, toGrid } from './maps';
 import { nearestCosine, referenceBytes, rememberReferences } from './references';
 import type { Reference } from './references';
-import { textPair } from './text-pair';
+import { textPair, wordsOption } from './text-pair';
+import type { Words } from './text-pair';
 
 export type WinClipOptions = {
   readonly form: string;
   readonly temperature: number;
-  readonly detailedPrompts: boolean;
+  readonly words: Words;
 };
 
 /** Sides of the windows that each form looks through. */
@@ -96,12 +97,7 @@ export const winclip: Detector<WinClipOptions> = {
       label: 'Temperature',
       help: 'Divides similarities with words before their softmax. 0.07 as in anomalib, 0.01 as CLIPs are trained.',
     },
-    detailedPrompts: {
-      kind: 'flag',
-      default: false,
-      label: 'Prompts of the classes',
-      help: 'On, bad is the mean of the defect classes in their own words instead of bad in general.',
-    },
+    words: wordsOption('general'),
   },
   needs: {
     taps: ['classes', 'finalPatches', 'windows2', 'windows3'],
@@ -124,7 +120,7 @@ export const winclip: Detector<WinClipOptions> = {
     if (context.trial) return {};
     const { support } = context;
     assert(support, 'WinCLIP+ is taught by a support set');
-    const two = textPair(yield* support.texts(), support.normal, o.detailedPrompts);
+    const two = textPair(yield* support.texts(), support.normal, o.words);
     if (context.goodImages) return { two, ...(yield* rememberReferences(context, referencesOf(context, o))) };
     context.remark('Text only: without good images this is WinCLIP.');
     if (!FORMS[o.form].length)

@@ -156,7 +156,7 @@ describe('words alone', () => {
   });
 
   it('words of the classes take the place of those in general', async () => {
-    const { state } = await fitted({ ...defaults, detailedPrompts: true }, 0);
+    const { state } = await fitted({ ...defaults, words: 'classes' }, 0);
     const { embed } = WORLD;
     const [two, { classes, general }] = [floats(state.two), worldTexts()];
     expect(two.slice(0, embed)).toEqual(floats(classes).slice(0, embed));
