@@ -3,6 +3,7 @@ import type { Shape } from '../../base/tensor';
 import { GraphBuilder } from '../../graph/builder';
 import { div, sub } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
+import type { ClipConfig } from '../clip/config';
 import { DeclaringLayers } from '../layers';
 import type { NetLayers } from '../layers';
 import type { BlockStyle } from '../residual-blocks';
@@ -17,8 +18,10 @@ export type LevelRole = `level${Level}`;
  * What CLIPs give beside feature maps, at the end of each of four levels: all tokens as they are, the class token first
  * [B,1+T,w]; patches in the space of texts [B,T,E], of the plain path and of the V-V path; class tokens in that space,
  * level by level [B,4,E]. Behind the last norm: patches that are not projected [B,T,w], and the embeddings of all
- * windows of 2×2 and of 3×3 patches, each seen as an image of its own [B,W,E], row by row. Nothing is normalised.
- * `strangeness` [B], where a file tells it, is above 1 for images unlike those that the encoder was trained on.
+ * windows of 2×2 and of 3×3 patches, each seen as an image of its own [B,W,E], row by row. `accumulated` are the
+ * patches of one V-V path over all blocks in the space of texts [B,T,E]; `gallery1` and `gallery2` the patches as they
+ * are behind a quarter and two thirds of the blocks [B,T,w]. Nothing is normalised. `strangeness` [B], where a file
+ * tells it, is above 1 for images unlike those that the encoder was trained on.
  */
 export type TokenRole =
   | `tokens${Level}`
@@ -28,6 +31,9 @@ export type TokenRole =
   | 'finalPatches'
   | 'windows2'
   | 'windows3'
+  | 'accumulated'
+  | 'gallery1'
+  | 'gallery2'
   | 'strangeness';
 
 export type TapRole = LevelRole | TokenRole;
@@ -64,6 +70,8 @@ export interface Backbone {
     readonly blocks: readonly [number, number, number, number];
     readonly deepestWidth: number;
   };
+  /** Of a CLIP's vision tower: both towers. */
+  readonly clip?: ClipConfig;
   /** Square input sides it takes. */
   readonly sides: { readonly multipleOf: number; readonly least: number; readonly usual: number };
   /** How images are brought to its side. */

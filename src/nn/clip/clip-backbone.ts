@@ -15,7 +15,7 @@ import type { Backbone, Level, TapRole } from '../backbones/backbone';
 import { efficientNetLite0 } from '../backbones/efficientnet';
 import { clipTitle } from './config';
 import type { ClipConfig } from './config';
-import { dualLevels } from './dual-path';
+import { accumulatedValues, dualLevels } from './dual-path';
 import { semStem } from './sem-encoder';
 import { CLIP_NORMALISATION, VisionTower } from './vision';
 import { WINDOW_SIDES, windowEmbeddings } from './windows';
@@ -25,6 +25,10 @@ const LEVELS: readonly Level[] = [1, 2, 3, 4];
 
 /** Tensors beside the towers, in files of encoders that know what they were trained on. */
 export const FAMILIAR = { mean: 'familiar.mean', whitening: 'familiar.whitening' } as const;
+
+/** Blocks before PromptAD's two galleries, of twelve. @source methods.md 13.3 */
+const GALLERIES = { gallery1: 3, gallery2: 8 } as const;
+const OF_BLOCKS = 12;
 
 /** Every part has a layer of its name. */
 const ROLES: readonly TapRole[] = [
@@ -37,6 +41,9 @@ const ROLES: readonly TapRole[] = [
   'classes',
   'finalPatches',
   ...WINDOW_SIDES.map((side): TapRole => `windows${side}`),
+  'accumulated',
+  'gallery1',
+  'gallery2',
 ];
 
 /**
@@ -55,6 +62,7 @@ export function clipBackbone(config: ClipConfig, knowing = false): Backbone {
       [...ROLES, ...(knowing ? ['strangeness'] : [])].map((role) => [role, role]),
     ) as unknown as Backbone['levels'],
     linearTaps: true,
+    clip: config,
     sides: { multipleOf: patch, least: patch, usual: side },
     kernel: 'bicubic',
     batchNormEpsilon: stem ? efficientNetLite0.batchNormEpsilon : 0,
@@ -86,6 +94,9 @@ export function clipBackbone(config: ClipConfig, knowing = false): Backbone {
       offer('finalPatches', () => tower.post(slice(blocks[config.vision.layers], 1, 1)));
       for (const own of WINDOW_SIDES)
         offer(`windows${own}`, () => windowEmbeddings(tower, placed, grid, own));
+      offer('accumulated', () => tower.projectPatches(accumulatedValues(tower, blocks)));
+      for (const role of ['gallery1', 'gallery2'] as const)
+        offer(role, () => slice(blocks[galleryBlock(role, config)], 1, 1));
       offer('strangeness', () => {
         const { width } = config.vision;
         const mean = reduceMean(slice(blocks[config.stages[0]], 1, 1), [1]);
@@ -97,6 +108,10 @@ export function clipBackbone(config: ClipConfig, knowing = false): Backbone {
     },
   };
 }
+
+/** Block, counted from 1, behind which a gallery lies: as deep as in a tower of twelve. */
+const galleryBlock = (role: keyof typeof GALLERIES, { vision }: ClipConfig): number =>
+  Math.max(1, Math.round((GALLERIES[role] * vision.layers) / OF_BLOCKS));
 
 /** Patches as a feature map: [B,1+T,w] to [B,w,rows,columns]. */
 function mapOf(tokens: Value, [rows, columns]: PatchGrid): Value {

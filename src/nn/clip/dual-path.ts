@@ -51,6 +51,15 @@ export function dualLevels(
 }
 
 /**
+ * The V-V path that starts with what goes into the first block and adds the V-V attention of every block.
+ * @param tokens of every block, as `VisionTower.run` gives them
+ * @returns [B,1+T,width]
+ * @source methods.md 13.3
+ */
+export const accumulatedValues = ({ trunk }: VisionTower, tokens: readonly Value[]): Value =>
+  tokens.slice(0, -1).reduce((sum, own, i) => add(sum, trunk.valueAttention(own, i + 1)), tokens[0]);
+
+/**
  * What the blocks of each stage give, added up; every stage starts anew.
  * @throws fit/backbone for a stage without a block
  * @source methods.md 16.2 (7)

@@ -4,7 +4,7 @@ import type { TensorData } from '../../../src/base/tensor';
 import { GraphBuilder } from '../../../src/graph/builder';
 import { add, concat, l2Normalise } from '../../../src/graph/ops/index';
 import type { Value } from '../../../src/graph/value';
-import { dualLevels } from '../../../src/nn/clip/dual-path';
+import { accumulatedValues, dualLevels } from '../../../src/nn/clip/dual-path';
 import { clipTensors } from '../../../src/nn/clip/recognise';
 import { TextTower, clipLogits } from '../../../src/nn/clip/text';
 import { VisionTower } from '../../../src/nn/clip/vision';
@@ -143,7 +143,7 @@ describeGolden(FILES, 'CLIP with procedural weights', () => {
           outputs[`value${block}`] = value;
           outputs[`sum${block}`] = sum = add(sum, value);
         }
-        return { ...outputs, projected: tower.projectPatches(sum) };
+        return { ...outputs, projected: tower.projectPatches(accumulatedValues(tower, tokens)) };
       });
       for (let block = 1; block <= 12; block++) {
         const { vv_of_block, accumulated_after_block } = golden.dual;
