@@ -11,3 +11,4 @@ export { fAnogan } from './detectors/f-anogan';
 export { supersimplenet } from './detectors/supersimplenet';
 export { semclip } from './clip/sem-clip';
 export { winclip } from './clip/win-clip';
+export { promptad } from './clip/prompt-ad';

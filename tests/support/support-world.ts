@@ -2,13 +2,25 @@
 import { Rng } from '../../src/base/rng';
 import { floatTensor, floats } from '../../src/base/tensor';
 import type { TensorData } from '../../src/base/tensor';
-import type { FitContext, FitProgress, Support, TextVectors, View } from '../../src/methods/contract';
+import type {
+  FitContext,
+  FitProgress,
+  Support,
+  TextSource,
+  TextVectors,
+  View,
+} from '../../src/methods/contract';
 import type { Level, TapRole } from '../../src/nn/backbones/backbone';
 import { WINDOW_SIDES, windowPatches } from '../../src/nn/clip/windows';
+import { clipBackbone } from '../../src/nn/clip/clip-backbone';
+import type { ClipConfig } from '../../src/nn/clip/config';
+import { clipTensors } from '../../src/nn/clip/recognise';
+import { FrozenWeights } from '../../src/nn/frozen-weights';
 import type { Runtime } from '../../src/runtime/runtime';
 import { DETAILED_PROMPTS } from '../../src/text/prompt-presets';
 import { contextOf } from './fixed-taps';
 import type { Taps } from './fixed-taps';
+import { weight } from './procedural';
 
 /** Input side, patches in a row, width of tokens, width of the space of texts. */
 export const WORLD = { side: 32, grid: 4, width: 6, embed: 5 } as const;
@@ -56,11 +68,11 @@ export function picturesOf(classOf: readonly number[], stream: string, blind = f
   };
   const patchClass = (image: number, patch: number) => (places[image].has(patch) ? classOf[image] : NORMAL);
   const taps: Partial<Record<TapRole, TensorData>> = {};
+  const seen = blind ? () => WORLD.embed - 1 : patchClass;
   for (const level of LEVELS) {
     taps[`tokens${level}`] = rows(`tokens${level}`, 1 + PATCHES, WORLD.width, (image, row) =>
       row ? patchClass(image, row - 1) : classOf[image],
     );
-    const seen = blind ? () => WORLD.embed - 1 : patchClass;
     taps[`patches${level}`] = rows(`patches${level}`, PATCHES, WORLD.embed, seen);
     taps[`values${level}`] = rows(`values${level}`, PATCHES, WORLD.embed, seen);
   }
@@ -71,6 +83,9 @@ export function picturesOf(classOf: readonly number[], stream: string, blind = f
       windows[window].some((patch) => places[image].has(patch)) ? classOf[image] : NORMAL,
     );
   }
+  taps.accumulated = rows('accumulated', PATCHES, WORLD.embed, seen);
+  for (const role of ['gallery1', 'gallery2'] as const)
+    taps[role] = rows(role, PATCHES, WORLD.width, patchClass);
   taps.classes = rows('classes', LEVELS.length, WORLD.embed, (image) => classOf[image]);
   const masks = places.map((set) =>
     Uint8Array.from({ length: SIDE * SIDE }, (_, i) => Number(set.has(patchAt(i)))),
@@ -93,6 +108,39 @@ export function worldTexts(): TextVectors {
   return {
     classes: floatTensor([CLASSES.length, embed], classes),
     general: floatTensor([2, embed], general),
+  };
+}
+
+const TRUNK = { layers: 2, mlp: 16 };
+
+/** The encoder that the tokens are said to come from. */
+export const WORLD_CLIP: ClipConfig = {
+  embed: WORLD.embed,
+  input: 'pixels',
+  imageSide: SIDE,
+  patch: PATCH,
+  vision: { ...TRUNK, width: WORLD.width, heads: 1 },
+  text: { ...TRUNK, width: 8, heads: 2, context: 77, vocabulary: 10 },
+  activation: 'gelu',
+  stages: [1, 1, 2, 2],
+};
+
+/** Its text tower: words and points are tokens. @param unknown words that it never learnt */
+export function worldTower(...unknown: readonly string[]): TextSource {
+  const { width } = WORLD_CLIP.text;
+  const tensors = new Map([...clipTensors(WORLD_CLIP)].map(([name, shape]) => [name, weight(name, shape)]));
+  return {
+    config: WORLD_CLIP,
+    weights: new FrozenWeights(tensors),
+    async embedTokens(text) {
+      const words = text.split(/\s|(?=\.)/);
+      if (words.some((word) => unknown.includes(word))) return undefined;
+      const rows = ['start', ...words, 'end'].flatMap((word) => {
+        const rng = new Rng(1, `word ${word}`);
+        return Array.from({ length: width }, () => 0.2 * rng.normal());
+      });
+      return floatTensor([rows.length / width, width], rows);
+    },
   };
 }
 
@@ -145,13 +193,14 @@ export function supportContext(
     defectClasses,
     masked,
     texts: encodeTexts,
-    textTower: () => Promise.reject(new Error('this world has no text tower')),
+    textTower: async () => worldTower(),
   };
   return contextOf(runtime, goodPictures.taps, {
     side: SIDE,
     seed,
     world: {
       defectImages: defectClasses.length,
+      backbone: clipBackbone(WORLD_CLIP),
       support,
       async *embed(key, build, of, view) {
         const { taps } = of === 'defects' ? defects : goodPictures;

@@ -1,0 +1,338 @@
+import { assert } from '../../base/errors';
+import { floatTensor, floats } from '../../base/tensor';
+import type { TensorData } from '../../base/tensor';
+import { GraphBuilder } from '../../graph/builder';
+import {
+  add,
+  concat,
+  div,
+  enlargeAndBlur,
+  l2Normalise,
+  matMul,
+  max,
+  mul,
+  reduceMax,
+  reshape,
+  sigmoid,
+  slice,
+  sub,
+  transposeLast,
+} from '../../graph/ops/index';
+import type { Value } from '../../graph/value';
+import { FittedNet } from '../../nn/net';
+import { cosine } from '../../nn/schedules';
+import type { Detector, FitContext, FitProgress, Inputs, MethodState } from '../contract';
+import { stackVectors } from '../kit/feature-cache';
+import { fitByGradient } from '../kit/gradient-fit';
+import { packMaps } from '../kit/packed-taps';
+import { BatchSampler } from '../kit/sampling';
+import { trainingBytes } from '../kit/training-graph';
+import type { StepSpec } from '../kit/training-graph';
+import { blurOption, rateOption, stepsOption } from '../kit/training-options';
+import { strangeness, sumOf, toGrid } from './maps';
+import {
+  TASKS,
+  blank,
+  encodePrompts,
+  promptLoss,
+  promptVectors,
+  readTexts,
+  towerBytes,
+  usualPhrases,
+} from './prompt-ad-prompts';
+import type { FrozenTower, PromptTexts, Task } from './prompt-ad-prompts';
+
+export type PromptAdOptions = {
+  readonly steps: number;
+  readonly learningRate: number;
+  readonly classPhrases: number;
+  readonly logitScale: string;
+  readonly blurSigma: number;
+};
+
+const OPTIMISER = { kind: 'sgd', momentum: 0.9, weightDecay: 5e-4 } as const;
+const LEAST_RATE = 1e-5;
+/** Normal images in a step. @source methods.md 13.5 */
+const MOST_IMAGES = 400;
+/** Side of the map that the smoothing is given for. @source methods.md 13.6 */
+const USUAL_SIDE = 400;
+/** Classes of the usual support set: an estimate is made before the set is known. */
+const USUAL_CLASSES = 7;
+
+/** Prompts learnt from normal images alone, and a gallery of their patches. */
+export const promptad: Detector<PromptAdOptions> = {
+  title: 'PromptAD',
+  source: {
+    authors: 'Li, Zhang, Tan, Chen, Qu, Xie, Ma',
+    title: 'PromptAD: Learning Prompts with only Normal Samples for Few-Shot Anomaly Detection',
+    where: 'CVPR 2024',
+    reference:
+      "FuNz-0's code, the factor of cosines included: the encoder's own parameter, not its exponential, which is an " +
+      "option. The triplet's distance is over channels, as in the paper, not over tokens; galleries are of clean tokens; " +
+      'prompts of images and of patches are learnt in the same steps, for a fixed number of them, not up to the best on ' +
+      'test images; the map is made at the side of the input. The first phrases of each class take the place of those ' +
+      'written for each product.',
+  },
+  about: {
+    summary: 'Learns prompts from a few normal images alone, on a CLIP, and compares patches with theirs.',
+    assumes:
+      'Good images show every good pattern; defects are not needed, only words for them, and the normal class's own ' +
+      'words are not used. The encoder has to know the first words that say what the images show.',
+    fails:
+      'A good pattern that is missing from the images lights up. It tells no classes. Results depend on which images ' +
+      'are drawn, more of them are not always better, and an encoder whose factor of cosines is small hardly lets ' +
+      'texts speak: the gallery decides then.',
+    cost: 'Each step goes forward and back through the text tower; images are embedded once. Inspection costs one pass of the encoder with a second path, and grows with the number of good images.',
+  },
+  options: {
+    steps: stepsOption(100, 'fixed'),
+    learningRate: rateOption(2e-3),
+    classPhrases: {
+      kind: 'number',
+      default: 1,
+      min: 0,
+      max: 12,
+      integer: true,
+      unit: 'phrases',
+      label: 'Phrases of a class',
+      help: 'Abnormal prompts from the words of each class of defects, beside eight general ones. More cost more.',
+    },
+    logitScale: {
+      kind: 'choice',
+      default: 'raw',
+      choices: [
+        { value: 'raw', label: "the encoder's parameter, as in the code" },
+        { value: 'exponential', label: 'its exponential, as the encoder was trained' },
+      ],
+      label: 'Factor of cosines',
+      help: 'Before the softmax, in training and in scores. The exponential makes maps by text steep.',
+    },
+    blurSigma: { ...blurOption(4), help: 'Gaussian smoothing of the map, in pixels of a map of side 400.' },
+  },
+  needs: {
+    taps: ['classes', 'accumulated', 'gallery1', 'gallery2'],
+    leastGoodImages: 1,
+    defects: 'none',
+    support: true,
+  },
+  leavesOut: false,
+
+  memory({ taps, backbone, goodImages }, o) {
+    const [patches, embed] = taps.accumulated!;
+    const [, width] = taps.gallery1!;
+    const stateBytes = 4 * (goodImages * 2 * patches * width + TASKS.length * 2 * embed + 1);
+    const { clip } = backbone;
+    assert(clip, 'a backbone with texts is a CLIP');
+    const { tower, texts } = blank(clip, usualPhrases(USUAL_CLASSES, o.classPhrases));
+    const batch = Math.min(goodImages, MOST_IMAGES);
+    const images = 4 * (1 + patches) * embed;
+    return {
+      // Galleries and images as they are collected, the tower in memory and on the device, a batch on its way.
+      fitBytes:
+        stateBytes +
+        (goodImages + 2 * batch) * images +
+        2 * towerBytes(clip) +
+        trainingBytes([promptStep({ tower, texts, scale: 1 }, batch, [patches, embed])]),
+      stateBytes,
+    };
+  },
+
+  async *fit(context, o) {
+    if (context.trial) return yield* trial(context, o);
+    const { support } = context;
+    assert(support, 'PromptAD is taught by a support set');
+    const tower = await support.textTower();
+    const texts = await readTexts(context, tower, support, o.classPhrases);
+    const prompts = { tower, texts, scale: scaleOf(tower, o) };
+    const { global, local, ...galleries } = yield* normalTokens(context);
+    const learnt = yield* fitPrompts(context, prompts, { global, local }, o);
+    return {
+      ...galleries,
+      ...(await textPairs(context, prompts, learnt)),
+      scale: floatTensor([], [prompts.scale]),
+    };
+  },
+
+  score(_graph, { taps, image }, { gallery1, gallery2, scale, ...two }, o) {
+    const side = image.shape[2];
+    const [batch] = image.shape;
+    const visual = mul(
+      add(galleryDistance(taps.gallery1!, gallery1), galleryDistance(taps.gallery2!, gallery2)),
+      0.5,
+    );
+    const text = textProbability(taps.accumulated!, two.patches, scale);
+    const ofImage = reshape(textProbability(globalToken(taps), two.image, scale), [batch]);
+    return {
+      map: enlargeAndBlur(toGrid(fused(text, visual)), side, side, (o.blurSigma * side) / USUAL_SIDE),
+      score: fused(ofImage, reduceMax(visual, [1])),
+    };
+  },
+};
+
+/** The image's embedding, [B,1,E]. */
+const globalToken = ({ classes }: Inputs['taps']): Value => slice(classes!, 1, 3, 4);
+
+/**
+ * Probability of abnormal by two texts.
+ * @param tokens [B,T,E]
+ * @param two unit vectors, normal and abnormal: [2,E]
+ * @returns [B,T], 0 … 1
+ * @source methods.md 13.6
+ */
+export const textProbability = (tokens: Value, two: Value, scale: Value): Value =>
+  sigmoid(mul(strangeness(tokens, two), scale));
+
+/** Rows of a gallery that a product is made with at once: all cosines of many good images would be large. */
+const ROWS = 4096;
+
+/**
+ * Half of one minus the cosine with the nearest token of the gallery.
+ * @param tokens [B,T,w]
+ * @param gallery unit rows [M,w]
+ * @returns [B,T], 0 … 1
+ * @source methods.md 13.6
+ */
+export function galleryDistance(tokens: Value, gallery: Value): Value {
+  const [batch, count] = tokens.shape;
+  const [rows] = gallery.shape;
+  const queries = l2Normalise(tokens);
+  const nearest = Array.from({ length: Math.ceil(rows / ROWS) }, (_, i) => {
+    const some = slice(gallery, 0, i * ROWS, Math.min(rows, (i + 1) * ROWS));
+    return reduceMax(matMul(queries, transposeLast(some)), [2]);
+  }).reduce((a, b) => max(a, b));
+  return reshape(max(mul(sub(1, nearest), 0.5), 0), [batch, count]);
+}
+
+/** Least sum that is divided by. */
+const TINY = 1e-12;
+
+/** 1/(1/a + 1/b), and 0 where one of them is. @source methods.md 13.6 */
+export const fused = (a: Value, b: Value): Value => div(mul(a, b), max(add(a, b), TINY));
+
+/** What the encoder's cosines are multiplied by. */
+function scaleOf({ weights }: FrozenTower, { logitScale }: PromptAdOptions): number {
+  const [raw] = floats(weights.get('logit_scale', []));
+  return logitScale === 'raw' ? raw : Math.exp(raw);
+}
+
+/** Unit vectors of the good images. */
+interface NormalTokens {
+  /** Of each image, [E]. */
+  readonly global: readonly Float32Array[];
+  /** Its patches in the space of texts, [T·E]. */
+  readonly local: readonly Float32Array[];
+}
+
+/** Embeds the good images once. @returns also the galleries, [K·T,w] each */
+async function* normalTokens(
+  context: FitContext,
+): AsyncGenerator<FitProgress, NormalTokens & Readonly<Record<'gallery1' | 'gallery2', TensorData>>> {
+  const { taps, goodImages } = context;
+  const [patches, embed] = taps.accumulated!;
+  const [, width] = taps.gallery1!;
+  const rows = patches * width;
+  const local = patches * embed;
+  const tokens = { global: [] as Float32Array[], local: [] as Float32Array[] };
+  const galleries = [0, 1].map(() => new Float32Array(goodImages * rows));
+  const unitTokens = ({ taps: of }: Inputs) =>
+    packMaps([globalToken(of), of.accumulated!, of.gallery1!, of.gallery2!].map((tap) => l2Normalise(tap)));
+  for await (const { first, count, values } of context.embed('tokens', unitTokens)) {
+    const found = floats(values);
+    const size = embed + local + 2 * rows;
+    for (let i = 0; i < count; i++) {
+      const own = found.subarray(i * size, (i + 1) * size);
+      tokens.global.push(own.slice(0, embed));
+      tokens.local.push(own.slice(embed, embed + local));
+      galleries.forEach((gallery, g) => {
+        const from = embed + local + g * rows;
+        gallery.set(own.subarray(from, from + rows), (first + i) * rows);
+      });
+    }
+    yield { phase: 'features', done: first + count, total: goodImages, unit: 'images' };
+  }
+  const [gallery1, gallery2] = galleries.map((gallery) =>
+    floatTensor([goodImages * patches, width], gallery),
+  );
+  return { ...tokens, gallery1, gallery2 };
+}
+
+/** All that prompts are made of but what is learnt. */
+interface Prompts {
+  readonly tower: FrozenTower;
+  readonly texts: PromptTexts;
+  readonly scale: number;
+}
+
+/** One step: the prompts of both tasks in one pass of the tower; neither task's loss moves the other's vectors. */
+export function promptStep(
+  { tower, texts, scale }: Prompts,
+  batch: number,
+  [patches, embed]: readonly number[],
+): StepSpec {
+  return {
+    nets: Object.fromEntries(TASKS.map((task) => [task, { optimiser: OPTIMISER }])),
+    build({ graph, net, input }) {
+      const features = encodePrompts(graph, tower, texts, net);
+      const images: Readonly<Record<Task, Value>> = {
+        image: input('global', [batch, embed]),
+        patches: reshape(input('local', [batch, patches * embed]), [batch * patches, embed]),
+      };
+      const [image, places] = TASKS.map((task) => {
+        const { contrast, triplet, align } = promptLoss(features[task], images[task], scale);
+        return sumOf([contrast, triplet, align]);
+      });
+      return { loss: add(image, places), terms: { image, patches: places } };
+    },
+  };
+}
+
+/** @returns `<task>.normal` [variants,4,w] and `<task>.abnormal` [4,1,w] @throws fit/diverged */
+async function* fitPrompts(
+  context: FitContext,
+  prompts: Prompts,
+  { global, local }: NormalTokens,
+  o: PromptAdOptions,
+): AsyncGenerator<FitProgress, MethodState> {
+  const items = Int32Array.from(global.keys());
+  const sampler = new BatchSampler(context, items, Math.min(items.length, MOST_IMAGES));
+  const schedule = cosine(o.learningRate, o.steps, Math.min(LEAST_RATE, o.learningRate));
+  return yield* fitByGradient(context, {
+    key: 'prompts',
+    steps: { prompts: promptStep(prompts, sampler.batch, context.taps.accumulated!) },
+    iterations: o.steps,
+    rate: (_net, iteration) => schedule(iteration),
+    feeds: (_step, iteration) => {
+      const batch = Array.from(sampler.at(iteration));
+      return {
+        global: stackVectors(batch.map((i) => global[i])),
+        local: stackVectors(batch.map((i) => local[i])),
+      };
+    },
+  });
+}
+
+/** Normal and abnormal of each task out of the prompts as they were learnt: [2,E] each. */
+async function textPairs(
+  context: FitContext,
+  { tower, texts }: Prompts,
+  learnt: MethodState,
+): Promise<MethodState> {
+  const graph = new GraphBuilder();
+  const vectors = Object.fromEntries(
+    Object.entries(learnt).map(([name, { shape }]) => [name, graph.input(name, shape)]),
+  );
+  const features = encodePrompts(graph, tower, texts, (task) => new FittedNet(graph, vectors, `${task}.`));
+  for (const task of TASKS) {
+    const { normal, abnormal } = promptVectors(features[task]);
+    graph.output(task, concat([normal, abnormal], 0));
+  }
+  return (await (await context.compile(graph.build())).run(learnt)).values;
+}
+
+/** What a step costs depends on no word and no weight. */
+async function* trial(context: FitContext, o: PromptAdOptions): AsyncGenerator<FitProgress, MethodState> {
+  const { clip } = context.backbone;
+  assert(clip, 'a backbone with texts is a CLIP');
+  const prompts = { ...blank(clip, usualPhrases(USUAL_CLASSES, o.classPhrases)), scale: 1 };
+  return yield* fitPrompts(context, prompts, yield* normalTokens(context), o);
+}
