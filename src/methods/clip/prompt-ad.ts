@@ -74,15 +74,18 @@ export const promptad: Detector<PromptAdOptions> = {
       'written for each product.',
   },
   about: {
-    summary: 'Learns prompts from a few normal images alone, on a CLIP, and compares patches with theirs.',
+    summary: 'Learns prompts from a few good images alone, on a CLIP, and compares patches with theirs.',
     assumes:
-      'Good images show every good pattern; defects are not needed, only words for them, and the normal class's own ' +
-      'words are not used. The encoder has to know the first words that say what the images show.',
+      'Good images show every good local pattern. Defects are needed in words alone: their first phrases, and learnt ' +
+      'vectors beside the words, say what to keep away from. The encoder has to know what the images are called.',
     fails:
-      'A good pattern that is missing from the images lights up. It tells no classes. Results depend on which images ' +
-      'are drawn, more of them are not always better, and an encoder whose factor of cosines is small hardly lets ' +
-      'texts speak: the gallery decides then.',
-    cost: 'Each step goes forward and back through the text tower; images are embedded once. Inspection costs one pass of the encoder with a second path, and grows with the number of good images.',
+      'A good pattern that is missing from the images lights up; classes are not told apart. Results depend on which ' +
+      'images are drawn, and more of them are not always better. Where the factor of cosines is small, as the ' +
+      "built-in encoder's, texts and their training hardly count beside the comparison of patches.",
+    cost:
+      'Every step goes through the text tower and back: seconds in all with the built-in encoder, minutes with a ' +
+      'large CLIP on a processor. Inspection costs one pass of the encoder with a second path, and grows with the ' +
+      'good images.',
   },
   options: {
     steps: stepsOption(100, 'fixed'),
