@@ -5,7 +5,7 @@ import { GraphBuilder } from '../graph/builder';
 import type { Value } from '../graph/value';
 import type { Detector, Inputs } from '../methods/contract';
 import type { Options } from '../methods/options';
-import { layerOf, normaliseGrey } from '../nn/backbones/backbone';
+import { emitTaps } from '../nn/backbones/backbone';
 import type { Backbone, TapRole } from '../nn/backbones/backbone';
 import { FrozenLayers } from '../nn/layers';
 import type { DeviceTensor } from '../runtime/device-tensor';
@@ -48,12 +48,9 @@ export class FeatureExtractor {
     if (!roles.length) return new FeatureExtractor(undefined, backbone, roles, side, batch);
     const graph = new GraphBuilder();
     const image = graph.input('image', [batch, 1, side, side]);
-    const taps = backbone.forward(
-      new FrozenLayers(graph, weights, backbone.batchNormEpsilon),
-      normaliseGrey(image, backbone.normalisation),
-      roles.map((role) => layerOf(backbone, role)),
-    );
-    for (const role of roles) graph.output(role, taps[layerOf(backbone, role)]);
+    const layers = new FrozenLayers(graph, weights, backbone.batchNormEpsilon);
+    const taps = emitTaps(backbone, layers, image, roles);
+    for (const role of roles) graph.output(role, taps[role]!);
     const program = await runtime.compile(graph.build(), { resident: roles, priority });
     return new FeatureExtractor(program, backbone, roles, side, batch);
   }

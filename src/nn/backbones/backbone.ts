@@ -1,7 +1,7 @@
 import { AppError } from '../../base/errors';
 import type { Shape } from '../../base/tensor';
 import { GraphBuilder } from '../../graph/builder';
-import { div, sub } from '../../graph/ops/index';
+import { div, resizeNearest, sub } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
 import type { ClipConfig } from '../clip/config';
 import { DeclaringLayers } from '../layers';
@@ -36,10 +36,15 @@ export type TokenRole =
   | 'gallery2'
   | 'strangeness';
 
-export type TapRole = LevelRole | TokenRole;
+/** A level of the image at about half its side, as `halved` makes it. */
+export type HalfRole = `half${Level}`;
 
-/** Whether only CLIPs give it; every backbone has feature maps of four levels. */
-export const isTokenRole = (role: TapRole): boolean => !role.startsWith('level');
+export type TapRole = LevelRole | HalfRole | TokenRole;
+
+const isHalfRole = (role: TapRole): role is HalfRole => role.startsWith('half');
+
+/** Whether only CLIPs give it; every backbone has feature maps of four levels, at both sides of the image. */
+export const isTokenRole = (role: TapRole): boolean => !role.startsWith('level') && !isHalfRole(role);
 
 export const LEVEL_ROLES: readonly LevelRole[] = ['level1', 'level2', 'level3', 'level4'];
 
@@ -99,7 +104,7 @@ export function normaliseGrey(grey: Value, { mean, std }: Normalisation): Value 
 
 /** Name of the layer with a part. @throws fit/backbone when the network has none */
 export function layerOf({ levels, title }: Backbone, role: TapRole): string {
-  const layer = levels[role];
+  const layer = levels[isHalfRole(role) ? (role.replace('half', 'level') as LevelRole) : role];
   if (layer) return layer;
   throw new AppError('fit/backbone', `${title} gives no tokens beside texts`, {
     hint: 'Choose the built-in SEM encoder or a CLIP.',
@@ -115,6 +120,46 @@ export function expectedTensors(backbone: Backbone, layers: readonly string[]): 
   return declaring.shapes;
 }
 
+/** Side that half roles are of: the one nearest to the half that the network takes. */
+export function halfSide({ sides: { multipleOf, least } }: Backbone, side: number): number {
+  return Math.min(side, Math.max(least, multipleOf * Math.round(side / 2 / multipleOf)));
+}
+
+/**
+ * Grey images at about half their side, by the nearest pixel.
+ * @param grey [B,1,S,S]
+ * @returns [B,1,s,s], s as `halfSide` says
+ */
+export function halved(backbone: Backbone, grey: Value): Value {
+  const side = halfSide(backbone, grey.shape[2]);
+  return resizeNearest(grey, side, side);
+}
+
+/**
+ * Emits the features of each role, whatever side of the image they are of: the network once for each side that is
+ * asked for, with the same parameters.
+ * @param grey images, 0 … 1, [B,1,S,S]
+ * @returns [B, …] each
+ */
+export function emitTaps(
+  backbone: Backbone,
+  layers: NetLayers,
+  grey: Value,
+  roles: readonly TapRole[],
+): Readonly<Partial<Record<TapRole, Value>>> {
+  const found: Partial<Record<TapRole, Value>> = {};
+  const emit = (some: readonly TapRole[], image: Value) => {
+    const names = some.map((role) => layerOf(backbone, role));
+    const taps = backbone.forward(layers, normaliseGrey(image, backbone.normalisation), names);
+    some.forEach((role, i) => (found[role] = taps[names[i]]));
+  };
+  const whole = roles.filter((role) => !isHalfRole(role));
+  const half = roles.filter(isHalfRole);
+  if (whole.length) emit(whole, grey);
+  if (half.length) emit(half, halved(backbone, grey));
+  return found;
+}
+
 /** Shape of each role's features for one square image: [C,h,w]. */
 export function tapShapes(
   backbone: Backbone,
@@ -122,13 +167,9 @@ export function tapShapes(
   roles: readonly TapRole[] = LEVEL_ROLES,
 ): Readonly<Partial<Record<TapRole, Shape>>> {
   const graph = new GraphBuilder();
-  const image = graph.placeholder('float32', [1, 3, side, side]);
-  const taps = backbone.forward(
-    new DeclaringLayers(graph),
-    image,
-    roles.map((role) => layerOf(backbone, role)),
-  );
-  return Object.fromEntries(roles.map((role) => [role, taps[layerOf(backbone, role)].shape.slice(1)]));
+  const image = graph.placeholder('float32', [1, 1, side, side]);
+  const taps = emitTaps(backbone, new DeclaringLayers(graph), image, roles);
+  return Object.fromEntries(roles.map((role) => [role, taps[role]!.shape.slice(1)]));
 }
 
 /** Collects wanted layers while a network is emitted, and tells when all are there. */
