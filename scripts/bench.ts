@@ -7,6 +7,7 @@ import type { BackboneId, FitId } from '../src/base/ids';
 import { Engine } from '../src/engine/engine';
 import { completeOptions } from '../src/methods/options';
 import type { Options } from '../src/methods/options';
+import { isTokenRole } from '../src/nn/backbones/backbone';
 import type { FitSpec } from '../src/protocol/engine-api';
 import { drawGood, readDataset } from './bench/dataset';
 import type { BenchImage, Dataset } from './bench/dataset';
@@ -34,7 +35,7 @@ npm run bench -- --data DIR[,DIR...] [options]
   --set M.OPTION=VALUE  a method's option, repeatable: --set patchcore.coresetShare=25
   --shots N[,N...]      images of each class for methods that take a support set; 0 is the text alone (default: 5)
   --draws N             support sets drawn for each number of shots (default: 3)
-  --clip NAME|FILE      their encoder (default: sem-encoder)
+  --clip NAME|FILE      the encoder of those that see tokens (default: sem-encoder); others take --backbone and --size
   --leave-out group     tests one defect at a time, which the support lacks: files of one name up to the first _
   --json FILE           rows as JSON; what is not defined is null
   --doc NAME            writes the table as section NAME of docs/bench.md (means only, with several seeds)
@@ -203,12 +204,14 @@ async function runFewShot(
   { shots, draw, leftOut, seed }: { shots: number; draw: number; leftOut?: string; seed: number },
 ): Promise<Row> {
   const support = drawSupport(dataset, shots, draw, leftOut);
+  const seesTokens = Engine.method(method).needs.taps.some(isTokenRole);
+  const backbone = seesTokens ? p.clip : p.backbone;
   const spec: FitSpec = {
     fitId: `${dataset.name}.${method}.${shots}.${draw}.${leftOut}.${seed}` as FitId,
     method,
     options: p.options[method],
-    backboneId: weightsOf(p.clip),
-    side: await host.usualSide(weightsOf(p.clip)),
+    backboneId: weightsOf(backbone),
+    side: seesTokens ? await host.usualSide(weightsOf(backbone)) : p.size,
     seed,
     white: 255,
     support: support.spec,
@@ -218,8 +221,8 @@ async function runFewShot(
   return {
     data: dataset.name,
     method,
-    backbone: p.clip,
-    encoder: p.clip,
+    backbone,
+    ...(seesTokens && { encoder: backbone }),
     size: spec.side,
     seed,
     shots,

@@ -77,6 +77,12 @@ describe('figures of classes', () => {
     expect(figures.macroF1).toBeCloseTo((1 + 2 / 3) / 2);
   });
 
+  it('are not defined of a method that tells none', () => {
+    const told = { score: 0, map: new Float32Array() };
+    const figures = classFigures(drawSupport(DATASET, 2, 0), [image('particle', '1')], [told]);
+    expect(figures).toMatchObject({ accuracy: null, macroF1: null, nClassified: 0 });
+  });
+
   it('are not defined without any', () => {
     const support = drawSupport(DATASET, 0, 0);
     expect(classFigures(support, [image('crack', '1')], [result(1, 0, 0, 0, 0, 0, 0)]).accuracy).toBeNull();
