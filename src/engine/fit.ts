@@ -107,6 +107,8 @@ export class EngineFitContext implements FitContext {
     return this.loaded.backbone;
   }
 
+  backboneWeights = () => this.loaded.weights;
+
   get ending(): boolean {
     return this.control.ending;
   }
@@ -228,7 +230,8 @@ export function startFit(
 ): AsyncGenerator<FitProgress, MethodState> {
   const options = completeOptions(detector.options, spec.options);
   requireGoodImages(detector, context.goodImages);
-  requireDefects(detector, context.defectImages);
+  // What a step costs is measured before there is a defect.
+  if (!context.trial) requireDefects(detector, context.defectImages);
   const { taps, side, goodImages, defectImages, backbone } = context;
   estimateFit(detector, { taps, side, goodImages, defectImages, backbone }, options, report);
   return detector.fit(context, options);

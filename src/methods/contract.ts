@@ -212,6 +212,8 @@ export interface FitContext extends FitSize {
   defectMask(index: number): Promise<Uint8Array>;
   /** Undefined for methods that take none. */
   readonly support?: Support;
+  /** The weights behind the features, for methods that train the network itself. */
+  backboneWeights(): FrozenWeights;
   compile(graph: Graph, resident?: readonly string[]): Promise<FitProgram>;
   upload(tensor: TensorData): DeviceTensor;
   read(tensor: DeviceTensor): Promise<TensorData>;

@@ -12,3 +12,4 @@ export { supersimplenet } from './detectors/supersimplenet';
 export { semclip } from './clip/sem-clip';
 export { winclip } from './clip/win-clip';
 export { promptad } from './clip/prompt-ad';
+export { dra } from './detectors/dra';

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Rng } from '../../src/base/rng';
 import { Engine } from '../../src/engine/engine';
+import { isTokenRole } from '../../src/nn/backbones/backbone';
 import { TestEngine } from '../support/engine';
 
 const SIDE = 64;
@@ -10,12 +11,12 @@ const plane = (): Float32Array => Float32Array.from({ length: SIDE * SIDE }, () 
 const good = (engine: TestEngine, count: number) =>
   Array.from({ length: count }, (_, i) => engine.add(`good ${i}`, plane()));
 
-const [ordinary, taught] = [false, true].map((support) =>
-  Object.entries(Engine.methods).filter(([, { needs }]) => (needs.support ?? false) === support),
+const [ordinary, onClips] = [false, true].map((tokens) =>
+  Object.entries(Engine.methods).filter(([, { needs }]) => needs.taps.some(isTokenRole) === tokens),
 );
 
 /** They need no good image; what they need is a CLIP. */
-describe.each(taught)('%s', (method) => {
+describe.each(onClips)('%s', (method) => {
   it('refuses a backbone that knows no texts', async () => {
     const engine = new TestEngine(SIDE);
     await expect(engine.fit(engine.spec(method), good(engine, 1))).rejects.toMatchObject({
@@ -26,7 +27,9 @@ describe.each(taught)('%s', (method) => {
   });
 });
 
-describe.each(ordinary)('%s', (method, { title, needs: { leastGoodImages } }) => {
+describe.each(ordinary)('%s', (method, { title, needs: { leastGoodImages, defects } }) => {
+  const defective = (engine: TestEngine) => (defects === 'required' ? [engine.add('defect', plane())] : []);
+
   it('refuses fewer good images than it needs', async () => {
     const engine = new TestEngine(SIDE);
     await expect(engine.fit(engine.spec(method), good(engine, leastGoodImages - 1))).rejects.toMatchObject({
@@ -49,10 +52,20 @@ describe.each(ordinary)('%s', (method, { title, needs: { leastGoodImages } }) =>
       hint: expect.stringMatching(/^Lower .*the image size\.$/) as string,
     };
     const spec = engine.spec(method);
-    await expect(engine.fit(spec, good(engine, 8))).rejects.toMatchObject(failure);
+    const fit = engine.fit(spec, good(engine, 8), undefined, defective(engine));
+    await expect(fit).rejects.toMatchObject(failure);
     const { options, backboneId, side } = spec;
     const request = { method, options, backboneId, side, goodImages: 8, defectImages: 0 };
     await expect(engine.engine.estimate(request)).rejects.toMatchObject(failure);
+  });
+});
+
+it('DRA refuses to learn from good images alone', async () => {
+  const engine = new TestEngine(SIDE);
+  await expect(engine.fit(engine.spec('dra'), good(engine, 2))).rejects.toMatchObject({
+    code: 'fit/too-few-images',
+    message: 'DRA learns from defects; there is none',
+    hint: 'Give at least one class of defects an image.',
   });
 });
 

@@ -89,6 +89,9 @@ export function contextOf(
     read: (tensor) => runtime.read(tensor),
     checkpoint: { get: async () => undefined, put: async () => undefined },
     defectMask: () => Promise.reject(new Error('there is no mask')),
+    backboneWeights: () => {
+      throw new Error('there are no weights');
+    },
     ending: false,
     remark: () => undefined,
     ...options.world,

@@ -107,13 +107,6 @@ export async function scoreSmall<O extends Options>(
 ): Promise<ScoredImage[]> {
   const side = Math.sqrt(images[0].length);
   const size = { side, batch: images.length, heldOut: false, priority: 'fit' } as const;
-  const scorer = await Scorer.open(
-    runtime,
-    smallBackbone(),
-    detector as unknown as Detector,
-    state,
-    options,
-    size,
-  );
+  const scorer = await Scorer.open(runtime, smallBackbone(), detector, state, options, size);
   return scorer.score(images);
 }

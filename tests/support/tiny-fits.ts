@@ -5,6 +5,7 @@ import type { TensorData } from '../../src/base/tensor';
 import type { Detector, FitContext } from '../../src/methods/contract';
 import { completeOptions, optionProblem } from '../../src/methods/options';
 import type { Options } from '../../src/methods/options';
+import { isTokenRole } from '../../src/nn/backbones/backbone';
 import * as registry from '../../src/methods/registry';
 import type { Runtime } from '../../src/runtime/runtime';
 import { contextOf, scoreTaps, someOf } from './fixed-taps';
@@ -42,6 +43,7 @@ const world = (): { taps: Taps; images: TensorData } => ({
     level1: made('level1', [IMAGES, 24, 16, 16], (rng) => rng.normal()),
     level2: made('level2', [IMAGES, 40, 8, 8], (rng) => rng.normal()),
     level3: made('level3', [IMAGES, 112, 4, 4], (rng) => rng.normal()),
+    half3: made('half3', [IMAGES, 112, 2, 2], (rng) => rng.normal()),
   },
   images: made('images', [IMAGES, 1, SIDE, SIDE], (rng) => rng.uniform()),
 });
@@ -71,7 +73,11 @@ function ordinaryWorld(runtime: Runtime, { needs }: Detector): TinyWorld {
   const planes = (from: number, to: number) =>
     floatTensor([to - from, 1, SIDE, SIDE], own.slice(from * area, to * area));
   return {
-    context: contextOf(runtime, someOf(used, 0, FITTED), { side: SIDE, images: planes(0, FITTED) }),
+    context: contextOf(runtime, someOf(used, 0, FITTED), {
+      side: SIDE,
+      images: planes(0, FITTED),
+      world: { defectImages: needs.defects === 'required' ? FITTED : 0 },
+    }),
     queries: someOf(used, FITTED, IMAGES),
     side: SIDE,
     images: planes(FITTED, IMAGES),
@@ -100,7 +106,7 @@ export async function tinyFit(runtime: Runtime, id: string, steps: number): Prom
     ),
   );
   const losses: number[] = [];
-  const { context, queries, side, images } = detector.needs.support
+  const { context, queries, side, images } = detector.needs.taps.some(isTokenRole)
     ? taughtWorld(runtime)
     : ordinaryWorld(runtime, detector);
   const fit = detector.fit(context, options);

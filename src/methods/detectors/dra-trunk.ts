@@ -1,0 +1,94 @@
+import { sameShape, sizeOf } from '../../base/tensor';
+import type { Shape } from '../../base/tensor';
+import { GraphBuilder } from '../../graph/builder';
+import type { Value } from '../../graph/value';
+import { emitTaps, expectedTensors, halved, layerOf } from '../../nn/backbones/backbone';
+import type { Backbone, TapRole } from '../../nn/backbones/backbone';
+import { DeclaringNet } from '../../nn/net';
+import type { Net } from '../../nn/net';
+import { residualBlock } from '../../nn/residual-blocks';
+import type { FitContext, FitSize, Inputs, MethodState } from '../contract';
+import { tapShapesOf } from '../kit/packed-taps';
+import type { NetRole } from '../kit/training-graph';
+
+export const LEVELS = ['level3', 'half3'] as const satisfies readonly TapRole[];
+
+/** The last stage of a ResNet-18. @source methods.md 14.6 */
+const BLOCKS = 2;
+const WIDTH = 512;
+
+/** The trained part below the heads, from what is known of an image to features of two scales. */
+export interface Trunk {
+  /** The network's name in a state. */
+  readonly net: 'stage' | 'backbone';
+  /** Of what it is fed with, for one image. */
+  shapes(size: FitSize): readonly Shape[];
+  /** What it is fed with, [B, …shape] each. */
+  parts(inputs: Inputs): readonly Value[];
+  /** Features of the image and of the halved one, [B,C,h,w] each. */
+  scales(net: Net, parts: readonly Value[], backbone: Backbone): readonly Value[];
+}
+
+/** A last stage of its own on the frozen third level: layer4 of a ResNet-18 by its published names. */
+const stage: Trunk = {
+  net: 'stage',
+  shapes: (size) => tapShapesOf(size, LEVELS),
+  parts: ({ taps }) => LEVELS.map((level) => taps[level]!),
+  scales: (net, parts) =>
+    parts.map((part) => {
+      let x = part;
+      for (let block = 0; block < BLOCKS; block++)
+        x = residualBlock(net, x, `layer4.${block}`, { bottleneck: false, widen: 1 }, WIDTH, block ? 1 : 2);
+      return x;
+    }),
+};
+
+/** The backbone itself, trained as a whole, on pixels. */
+const whole: Trunk = {
+  net: 'backbone',
+  shapes: ({ side }) => [[1, side, side]],
+  parts: ({ image }) => [image],
+  scales: (net, [image], backbone) =>
+    [image, halved(backbone, image)].map((grey) => emitTaps(backbone, net, grey, ['level4']).level4!),
+};
+
+export const trunkOf = (form: string): Trunk => (form === 'full' ? whole : stage);
+
+/** Batch norms stay as they are: batches are few images. @source methods.md 14.8 */
+export const trunkRole = ({ net }: Trunk, backbone: Backbone): NetRole => ({
+  frozen: true,
+  ...(net === 'backbone' && { epsilon: backbone.batchNormEpsilon }),
+  optimiser: { kind: 'adam', weightDecay: 1e-5 },
+});
+
+/** Writes a trunk for the names of its tensors and the shapes of its features. */
+function declared(trunk: Trunk, size: FitSize): { net: DeclaringNet; scales: readonly Value[] } {
+  const graph = new GraphBuilder();
+  const net = new DeclaringNet(graph);
+  const parts = trunk.shapes(size).map((shape) => graph.placeholder('float32', [1, ...shape]));
+  return { net, scales: trunk.scales(net, parts, size.backbone) };
+}
+
+/** Values of one image's features, both scales together. */
+export const trunkWidth = (trunk: Trunk, size: FitSize): number =>
+  declared(trunk, size).scales.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+
+/**
+ * The trunk's tensors as the backbone has them.
+ * @returns undefined when the backbone has no such layers
+ */
+export function pretrained(trunk: Trunk, context: FitContext): MethodState | undefined {
+  const { net } = declared(trunk, context);
+  const { backbone } = context;
+  const published = expectedTensors(backbone, [layerOf(backbone, 'level4')]);
+  const slots = [...net.parameters.slots, ...net.statistics.slots];
+  const known = ({ name, shape }: { name: string; shape: Shape }) => {
+    const own = published.get(name);
+    return own && sameShape(own, shape);
+  };
+  if (!slots.every(known)) return undefined;
+  const weights = context.backboneWeights();
+  return Object.fromEntries(
+    slots.map(({ name, shape }) => [`${trunk.net}.${name}`, weights.get(name, shape)]),
+  );
+}
