@@ -291,9 +291,10 @@ describe('a last stage of its own', () => {
 });
 
 it.each([
-  ['builtin:efficientnet-lite0', 128],
-  ['builtin:sem-encoder', 240],
-])('stands on %s', async (backboneId, side) => {
+  ['builtin:efficientnet-lite0', 'reduced', 128],
+  ['builtin:efficientnet-lite0', 'full', 64],
+  ['builtin:sem-encoder', 'reduced', 240],
+])('stands on %s, %s', async (backboneId, form, side) => {
   const engine = new TestEngine(side);
   const draw = (name: string, className: 'good' | 'particle') => {
     const { pixels } = generateImage(new Rng(1, name), { width: side, height: side, className });
@@ -303,7 +304,7 @@ it.each([
     );
   };
   const spec = {
-    ...engine.spec('dra', { steps: 2, batch: 3, views: 1, pseudo: 2, map: 'gradient' }),
+    ...engine.spec('dra', { form, steps: 2, batch: 3, views: 1, pseudo: 2, map: 'gradient' }),
     backboneId: backboneId as BackboneId,
   };
   const goods = [draw('good.0', 'good'), draw('good.1', 'good')];
