@@ -113,7 +113,7 @@ export async function readTexts(
     if (c !== normal) phrases.push(...(await someOf(promptsOf(own, frame), perClass)));
   if (leftOut.length)
     context.remark(
-      `Prompts left out, of words that the encoder never learnt or too long: ${quoted(leftOut)}.`,
+      `Prompts with words that the encoder never learnt, or too many, are left out: ${quoted(leftOut)}.`,
     );
   if (!phrases.length) context.remark('No phrase of a defect is left: all abnormal prompts are learnt.');
   return stacked([name, ...phrases].map(({ rows }) => rows));

@@ -4,12 +4,12 @@ import { floatTensor, floats, intTensor, sizeOf } from '../../../src/base/tensor
 import type { Shape, TensorData } from '../../../src/base/tensor';
 import { unit } from '../../../src/base/unit';
 import { gradients } from '../../../src/graph/autodiff';
-import type { GraphBuilder } from '../../../src/graph/builder';
+import { GraphBuilder } from '../../../src/graph/builder';
 import { add, concat, reshape, stopGradient } from '../../../src/graph/ops/index';
 import type { Value } from '../../../src/graph/value';
 import { promptStep } from '../../../src/methods/clip/prompt-ad';
 import { encodePrompts, promptLoss, readTexts } from '../../../src/methods/clip/prompt-ad-prompts';
-import type { PromptTexts } from '../../../src/methods/clip/prompt-ad-prompts';
+import type { PromptFeatures, PromptTexts } from '../../../src/methods/clip/prompt-ad-prompts';
 import type { MethodState } from '../../../src/methods/contract';
 import { Trainer } from '../../../src/methods/kit/trainer';
 import { TextTower } from '../../../src/nn/clip/text';
@@ -105,7 +105,7 @@ describe('prompts', () => {
       const own = normal.slice(variant * 4, (variant + 1) * 4);
       const close = async (group: string, row: number, rows: readonly Float32Array[]) => {
         const at = floats(found[`found.${task}.${group}`]).subarray(row * EMBED, (row + 1) * EMBED);
-        expect(relativeError(at, await alone(rows)), `${task}.${group} ${row}`).toBeLessThan(1e-4);
+        expect(relativeError(at, await alone(rows)), `${task}.${group} ${row}`).toBeLessThan(1e-5);
       };
       await close('normal', variant, [start, ...own, ...name]);
       await close('learned', variant * 4 + 2, [start, ...own, abnormal[2], ...name]);
@@ -204,6 +204,17 @@ describe('prompts', () => {
     }
   });
 
+  it('are 57 for images and 19 for patches with the built-in classes', async () => {
+    const set = { prompts: DETAILED_PROMPTS, normal: 2 };
+    const texts = await readTexts({ remark: () => undefined }, worldTower(), set, 1);
+    const graph = new GraphBuilder();
+    const values = Object.entries(vectors).map(([name, { shape }]) => [name, graph.input(name, shape)]);
+    const found = encoded(graph, texts, Object.fromEntries(values) as Record<string, Value>);
+    const count = ({ normal, handmade, learned }: PromptFeatures) =>
+      normal.shape[0] + handmade!.shape[0] + learned.shape[0];
+    expect([count(found.image), count(found.patches)]).toEqual([57, 19]);
+  });
+
   it('with unknown words or no end are left out, and said to be', async () => {
     const remarks: string[] = [];
     expect((await textsOf(remarks)).lengths).toHaveLength(11);
@@ -211,7 +222,7 @@ describe('prompts', () => {
     const { lengths } = await textsOf(remarks, ['flawed', 'imperfect', 'spot']);
     expect(lengths).toHaveLength(8);
     expect(remarks).toEqual([
-      'Prompts left out, of words that the encoder never learnt or too long: "flawed SEM image.", ' +
+      'Prompts with words that the encoder never learnt, or too many, are left out: "flawed SEM image.", ' +
         '"imperfect SEM image.", "SEM image with spot.".',
     ]);
     const long = {

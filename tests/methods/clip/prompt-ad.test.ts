@@ -230,7 +230,7 @@ describe('with the built-in encoder', () => {
     const { remarks, steps } = await engine.fit(spec, good);
     expect(steps).toBe(2);
     expect(remarks).toEqual([
-      'Prompts left out, of words that the encoder never learnt or too long: "flawed SEM image.", ' +
+      'Prompts with words that the encoder never learnt, or too many, are left out: "flawed SEM image.", ' +
         '"imperfect SEM image.".',
     ]);
     const [before, after] = await engine.inspect(spec, [good[0], engine.add('marked', marked)]);
