@@ -13,6 +13,7 @@ export const describeMethods = (): MethodDescription[] =>
     needs: detector.needs,
     standsOn: standsOn(detector.needs),
     reconstructs: 'reconstruct' in detector,
+    sentence: detector.sentence ?? false,
   }));
 
 const standsOn = ({ taps }: Needs): MethodDescription['standsOn'] =>

@@ -240,6 +240,8 @@ export interface Detector<O extends Options = Options> {
    * others set good images aside (`kit/held-out`) and don't train on them.
    */
   readonly leavesOut: boolean;
+  /** In the place of the method's language model, the app says in a sentence made by rules what the map shows. */
+  readonly sentence?: true;
   memory(size: FitSize, options: O): MemoryEstimate;
   fit(context: FitContext, options: O): AsyncGenerator<FitProgress, MethodState>;
   score(graph: GraphBuilder, inputs: Inputs, state: StateValues, options: O): Scored;

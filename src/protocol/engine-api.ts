@@ -44,6 +44,8 @@ export interface MethodDescription {
   readonly standsOn: 'pixels' | 'backbone' | 'clip';
   /** Whether it can show its own picture of an image. */
   readonly reconstructs: boolean;
+  /** Whether a sentence made by rules stands in for its language model. */
+  readonly sentence: boolean;
 }
 
 /** A backbone's weights that the engine can open. */

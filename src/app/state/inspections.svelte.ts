@@ -1,6 +1,8 @@
 import { SvelteMap } from 'svelte/reactivity';
 import type { FitId, ImageId } from '../../base/ids';
-import { calibrate } from '../../metrics/threshold';
+import { calibrate, uncalibrate } from '../../metrics/threshold';
+import { findRegions } from '../../review/regions';
+import type { Region } from '../../review/regions';
 import { verdict } from '../../review/verdict';
 import type { Verdict } from '../../review/verdict';
 import type { Inspection } from '../../protocol/engine-api';
@@ -49,6 +51,12 @@ export class Inspections {
 
   verdict(imageId: ImageId): Verdict {
     return verdict(this.value(imageId), this.threshold);
+  }
+
+  /** Places of a map above the threshold, the strangest first; undefined where good images were too few to calibrate. */
+  regions({ map, side }: ResultRecord): Region[] | undefined {
+    const pixel = this.fit?.summary?.calibration.pixel;
+    return pixel ? findRegions(map, side, side, uncalibrate(pixel, this.threshold)) : undefined;
   }
 
   /** Inspects images, the one that is looked at first; results are shown and stored as they come. */
