@@ -13,3 +13,4 @@ export { semclip } from './clip/sem-clip';
 export { winclip } from './clip/win-clip';
 export { promptad } from './clip/prompt-ad';
 export { dra } from './detectors/dra';
+export { anomalygpt } from './clip/anomaly-gpt';

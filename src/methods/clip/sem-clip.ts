@@ -1,5 +1,4 @@
 import { assert } from '../../base/errors';
-import { floatTensor, sizeOf } from '../../base/tensor';
 import type { TensorData } from '../../base/tensor';
 import { add, gaussianBlur, mul, reduceMax, reshape, resizeBilinear, slice } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
@@ -28,7 +27,7 @@ import { SEM_CLIP_OPTIONS, mapLevels } from './options';
 import type { SemClipOptions } from './options';
 import { headWidth, shotsOf, supportFeatures, supportMasks, viewsOf } from './support-set';
 import type { SupportFeatures, Wanted } from './support-set';
-import { textPair } from './text-pair';
+import { madeUpPair, textPair } from './text-pair';
 import {
   TRANSFORMATION,
   denseWidth,
@@ -180,12 +179,7 @@ async function* fitTransformation(
 async function* trial(context: FitContext, o: SemClipOptions): AsyncGenerator<FitProgress, MethodState> {
   if (!context.goodImages || !o.transformation) return {};
   const features = yield* supportFeatures(context, undefined, [], { head: false, maps: true }, o);
-  const embed = context.taps.classes![1];
-  const rng = context.rng('trial texts');
-  const two = floatTensor(
-    [2, embed],
-    Float32Array.from({ length: sizeOf([2, embed]) }, () => rng.bell()),
-  );
+  const two = madeUpPair(context, context.taps.classes![1]);
   return yield* fitTransformation(context, features, two, o.steps || stepsFor(context.goodImages), o);
 }
 

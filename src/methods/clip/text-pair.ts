@@ -2,7 +2,7 @@ import type { ChoiceSpec } from '../options';
 import { floatTensor, floats } from '../../base/tensor';
 import type { TensorData } from '../../base/tensor';
 import { unit } from '../../base/unit';
-import type { TextVectors } from '../contract';
+import type { FitContext, TextVectors } from '../contract';
 
 /** Whose words say what is normal: those of the classes, those of good and bad in general, or both alike. */
 export type Words = 'classes' | 'general' | 'both';
@@ -49,6 +49,15 @@ function classPair(texts: TextVectors, normal: number): TensorData {
   // A support set without a class of defects still has to know what bad is.
   pair.set(classes > 1 ? meanOfDefects(rows, classes, embed, normal) : general.subarray(embed), embed);
   return floatTensor([2, embed], pair);
+}
+
+/** Two random vectors in the place of texts: what a step costs does not depend on what they say. @shape [2,E] */
+export function madeUpPair(context: Pick<FitContext, 'rng'>, embed: number): TensorData {
+  const rng = context.rng('trial texts');
+  return floatTensor(
+    [2, embed],
+    Float32Array.from({ length: 2 * embed }, () => rng.bell()),
+  );
 }
 
 /**

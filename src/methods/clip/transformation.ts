@@ -22,6 +22,7 @@ import type { Value } from '../../graph/value';
 import type { Level } from '../../nn/backbones/backbone';
 import { filledWith, uniformBy } from '../../nn/initialisers';
 import type { Net } from '../../nn/net';
+import type { OptimiserSpec } from '../../nn/optimisers';
 import type { FitSize, Inputs } from '../contract';
 import { packMaps, packedWidth, unpackMaps } from '../kit/packed-taps';
 import type { StepSpec } from '../kit/training-graph';
@@ -37,6 +38,9 @@ const NORM_EPSILON = 1e-5;
 const LEAST_PROBABILITY = 1e-5;
 /** Input pixels in a pixel of the reduced loss, each way. */
 const REDUCTION = 4;
+
+/** What the layers and their training depend on. */
+export type LayerOptions = Pick<SemClipOptions, 'start' | 'lossResolution' | 'focalCut' | 'multiLayer'>;
 
 const startsAtProjection = ({ start }: Pick<SemClipOptions, 'start'>): boolean => start === 'projection';
 
@@ -54,7 +58,7 @@ function standardised(tokens: Value): Value {
   return layerNorm(tokens, filled(1), filled(0), NORM_EPSILON);
 }
 
-function layerInputs({ taps }: Pick<Inputs, 'taps'>, level: Level, o: SemClipOptions): LayerInputs {
+function layerInputs({ taps }: Pick<Inputs, 'taps'>, level: Level, o: LayerOptions): LayerInputs {
   const tokens = slice(taps[`tokens${level}`]!, 1, 1);
   return startsAtProjection(o)
     ? { tokens: standardised(tokens), patches: taps[`patches${level}`]! }
@@ -79,15 +83,15 @@ export function transformed(net: Net, level: Level, embed: number, { tokens, pat
  * Patches of every level in the space of texts, [B,T,E] each.
  * @param net the fitted layers; without them patches are as the encoder projects them
  */
-export function transformedLevels(net: Net | undefined, inputs: Inputs, o: SemClipOptions): Value[] {
-  return mapLevels(o).map((level) => {
-    const patches = inputs.taps[`patches${level}`]!;
-    return net ? transformed(net, level, patches.shape[2], layerInputs(inputs, level, o)) : patches;
-  });
+export function transformedLevels(net: Net | undefined, inputs: Inputs, o: LayerOptions): Value[] {
+  const embed = inputs.taps.classes!.shape[2];
+  return mapLevels(o).map((level) =>
+    net ? transformed(net, level, embed, layerInputs(inputs, level, o)) : inputs.taps[`patches${level}`]!,
+  );
 }
 
 /** What training needs of an image: [B, …]. */
-export const denseFeatures = (inputs: Inputs, o: SemClipOptions): Value =>
+export const denseFeatures = (inputs: Inputs, o: LayerOptions): Value =>
   packMaps(
     mapLevels(o).flatMap((level) => {
       const { tokens, patches } = layerInputs(inputs, level, o);
@@ -96,7 +100,7 @@ export const denseFeatures = (inputs: Inputs, o: SemClipOptions): Value =>
   );
 
 /** Shapes of the parts of `denseFeatures`, in their order. */
-function denseShapes({ taps }: Pick<FitSize, 'taps'>, o: SemClipOptions): Shape[] {
+function denseShapes({ taps }: Pick<FitSize, 'taps'>, o: LayerOptions): Shape[] {
   return mapLevels(o).flatMap((level) => {
     const [tokens, width] = taps[`tokens${level}`]!;
     const patches = taps[`patches${level}`]!;
@@ -105,7 +109,7 @@ function denseShapes({ taps }: Pick<FitSize, 'taps'>, o: SemClipOptions): Shape[
 }
 
 /** Values of one image in `denseFeatures`. */
-export const denseWidth = (size: Pick<FitSize, 'taps'>, o: SemClipOptions): number =>
+export const denseWidth = (size: Pick<FitSize, 'taps'>, o: LayerOptions): number =>
   packedWidth(denseShapes(size, o));
 
 /** Side at which maps are held against masks in training. */
@@ -152,13 +156,14 @@ export function levelLoss(logits: Value, target: Value, cut = true): { focal: Va
 export function transformationStep(
   size: Pick<FitSize, 'taps' | 'side'>,
   batch: number,
-  o: SemClipOptions,
+  o: LayerOptions,
+  optimiser: OptimiserSpec = { kind: 'adam' },
 ): StepSpec {
   const shapes = denseShapes(size, o);
   const lossAt = lossSide(size.side, o);
-  const embed = size.taps.patches4![1];
+  const embed = size.taps.classes![1];
   return {
-    nets: { [TRANSFORMATION]: { optimiser: { kind: 'adam' } } },
+    nets: { [TRANSFORMATION]: { optimiser } },
     build({ net, input }) {
       const layers = net(TRANSFORMATION);
       const parts = unpackMaps(input('packed', [batch, packedWidth(shapes)]), shapes);
