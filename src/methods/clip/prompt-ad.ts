@@ -8,15 +8,12 @@ import {
   div,
   enlargeAndBlur,
   l2Normalise,
-  matMul,
   max,
   mul,
   reduceMax,
   reshape,
   sigmoid,
   slice,
-  sub,
-  transposeLast,
 } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
 import { FittedNet } from '../../nn/net';
@@ -30,6 +27,7 @@ import { trainingBytes } from '../kit/training-graph';
 import type { StepSpec } from '../kit/training-graph';
 import { blurOption, rateOption, stepsOption } from '../kit/training-options';
 import { strangeness, sumOf, toGrid } from './maps';
+import { visualAssociation } from './references';
 import {
   TASKS,
   blank,
@@ -160,7 +158,7 @@ export const promptad: Detector<PromptAdOptions> = {
     const side = image.shape[2];
     const [batch] = image.shape;
     const visual = mul(
-      add(galleryDistance(taps.gallery1!, gallery1), galleryDistance(taps.gallery2!, gallery2)),
+      add(visualAssociation(taps.gallery1!, gallery1), visualAssociation(taps.gallery2!, gallery2)),
       0.5,
     );
     const text = textProbability(taps.accumulated!, two.patches, scale);
@@ -184,27 +182,6 @@ const globalToken = ({ classes }: Inputs['taps']): Value => slice(classes!, 1, 3
  */
 export const textProbability = (tokens: Value, two: Value, scale: Value): Value =>
   sigmoid(mul(strangeness(tokens, two), scale));
-
-/** Rows of a gallery that a product is made with at once: all cosines of many good images would be large. */
-const ROWS = 4096;
-
-/**
- * Half of one minus the cosine with the nearest token of the gallery.
- * @param tokens [B,T,w]
- * @param gallery unit rows [M,w]
- * @returns [B,T], 0 … 1
- * @source methods.md 13.6
- */
-export function galleryDistance(tokens: Value, gallery: Value): Value {
-  const [batch, count] = tokens.shape;
-  const [rows] = gallery.shape;
-  const queries = l2Normalise(tokens);
-  const nearest = Array.from({ length: Math.ceil(rows / ROWS) }, (_, i) => {
-    const some = slice(gallery, 0, i * ROWS, Math.min(rows, (i + 1) * ROWS));
-    return reduceMax(matMul(queries, transposeLast(some)), [2]);
-  }).reduce((a, b) => max(a, b));
-  return reshape(max(mul(sub(1, nearest), 0.5), 0), [batch, count]);
-}
 
 /** Least sum that is divided by. */
 const TINY = 1e-12;

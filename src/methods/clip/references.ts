@@ -1,6 +1,6 @@
 import { floatTensor, floats, sizeOf } from '../../base/tensor';
 import type { Shape } from '../../base/tensor';
-import { gemm, l2Normalise, reduceMax, reshape } from '../../graph/ops/index';
+import { gemm, l2Normalise, max, mul, reduceMax, reshape, sub } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
 import type { FitContext, FitProgress, Inputs, MethodState } from '../contract';
 import { packMaps } from '../kit/packed-taps';
@@ -67,3 +67,14 @@ export function nearestCosine(tokens: Value, references: Value): Value {
   const rows = reshape(l2Normalise(tokens), [batch * count, width]);
   return reshape(reduceMax(gemm(rows, references, undefined, false, true), [1]), [batch, count]);
 }
+
+/**
+ * How far each token is from the most similar reference: (1 − cos)/2.
+ * @param tokens [B,n,D]
+ * @param references unit rows [M,D]
+ * @returns [B,n], 0 … 1
+ * @source methods.md 12.4, 13.6
+ */
+export const visualAssociation = (tokens: Value, references: Value): Value =>
+  // Rounding may leave a cosine above 1.
+  max(mul(sub(1, nearestCosine(tokens, references)), 0.5), 0);

@@ -14,7 +14,6 @@ import {
   resizeBilinear,
   slice,
   softmax,
-  sub,
   transposeLast,
 } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
@@ -23,7 +22,7 @@ import { WINDOW_SIDES, windowPatches } from '../../nn/clip/windows';
 import type { PatchGrid, WindowSide } from '../../nn/clip/windows';
 import type { Detector, FitSize, StateValues } from '../contract';
 import { gridSide, sumOf, toGrid } from './maps';
-import { nearestCosine, referenceBytes, rememberReferences } from './references';
+import { referenceBytes, rememberReferences, visualAssociation } from './references';
 import type { Reference } from './references';
 import { textPair, wordsOption } from './text-pair';
 import type { Words } from './text-pair';
@@ -200,16 +199,6 @@ export function classScores(embeddings: Value, two: Value, temperature: number):
   // A softmax instead of the sigmoid of a difference: providers cut that off where scores get small.
   return reshape(slice(softmax(div(cosines, temperature)), 2, 1, 2), embeddings.shape.slice(0, 2));
 }
-
-/**
- * How far each token is from the most similar one of good images: (1 − cos)/2.
- * @param tokens [B,n,D]
- * @param references unit rows [M,D]
- * @returns [B,n], 0 … 1
- * @source methods.md 12.4
- */
-export const visualAssociation = (tokens: Value, references: Value): Value =>
-  mul(sub(1, nearestCosine(tokens, references)), 0.5);
 
 const reciprocal = (scores: Value): Value => div(1, max(scores, LEAST_SCORE));
 

@@ -5,7 +5,8 @@ import { unit } from '../../../src/base/unit';
 import { gradients } from '../../../src/graph/autodiff';
 import { add, div, enlargeAndBlur, mul, reduceMax, reshape } from '../../../src/graph/ops/index';
 import type { Value } from '../../../src/graph/value';
-import { fused, galleryDistance, promptad, textProbability } from '../../../src/methods/clip/prompt-ad';
+import { fused, promptad, textProbability } from '../../../src/methods/clip/prompt-ad';
+import { visualAssociation } from '../../../src/methods/clip/references';
 import type { PromptAdOptions } from '../../../src/methods/clip/prompt-ad';
 import { promptLoss, promptVectors } from '../../../src/methods/clip/prompt-ad-prompts';
 import { defaultOptions } from '../../../src/methods/options';
@@ -88,7 +89,7 @@ describeGolden(['fewshot.json', 'promptad.safetensors'], 'PromptAD', () => {
     const found = await evaluate(runtime, feeds, (values) => {
       const text = textProbability(values.local, values.two, values.scale);
       const distances = ([1, 2] as const).map((i) =>
-        galleryDistance(values[`feature${i}`], values[`gallery${i}`]),
+        visualAssociation(values[`feature${i}`], values[`gallery${i}`]),
       );
       const visual = div(add(distances[0], distances[1]), 2);
       const map = fused(text, visual);

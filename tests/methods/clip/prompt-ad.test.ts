@@ -4,7 +4,8 @@ import { Rng } from '../../../src/base/rng';
 import { floatTensor, floats, sizeOf } from '../../../src/base/tensor';
 import type { TensorData } from '../../../src/base/tensor';
 import { l2Normalise, reshape } from '../../../src/graph/ops/index';
-import { fused, galleryDistance, promptad } from '../../../src/methods/clip/prompt-ad';
+import { fused, promptad } from '../../../src/methods/clip/prompt-ad';
+import { visualAssociation } from '../../../src/methods/clip/references';
 import type { PromptAdOptions } from '../../../src/methods/clip/prompt-ad';
 import type { FitContext, MethodState, StepCost } from '../../../src/methods/contract';
 import { defaultOptions } from '../../../src/methods/options';
@@ -41,7 +42,7 @@ describe('numbers of methods.md 13.6 and 13.10', () => {
       const rows = l2Normalise(reshape(values.tokens, [9, 6]));
       const minus = reshape(values.tokens.graph.constant(floatTensor([6], [-1, 0, 0, 0, 0, 0])), [1, 6]);
       const one = values.tokens.graph.constant(floatTensor([1, 1, 6], [3, 0, 0, 0, 0, 0]));
-      return { own: galleryDistance(values.tokens, rows), opposite: galleryDistance(one, minus) };
+      return { own: visualAssociation(values.tokens, rows), opposite: visualAssociation(one, minus) };
     });
     for (const distance of floats(own)) expect(distance).toBeCloseTo(0, 6);
     expect(floats(opposite)[0]).toBeCloseTo(1, 6);
@@ -54,7 +55,7 @@ describe('numbers of methods.md 13.6 and 13.10', () => {
     gallery.set([1, 0], 2 * (rows - 1));
     const feeds = { gallery: floatTensor([rows, 2], gallery), query: floatTensor([1, 2, 2], [5, 0, 3, 4]) };
     const { found } = await evaluate(runtime, feeds, (values) => ({
-      found: galleryDistance(values.query, values.gallery),
+      found: visualAssociation(values.query, values.gallery),
     }));
     expect(floats(found)[0]).toBeCloseTo(0, 6);
     expect(floats(found)[1]).toBeCloseTo(0.1, 6);
