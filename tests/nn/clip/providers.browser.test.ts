@@ -13,6 +13,7 @@ import { dualLevels } from '../../../src/nn/clip/dual-path';
 import { semStem } from '../../../src/nn/clip/sem-encoder';
 import { TextTower, clipLogits } from '../../../src/nn/clip/text';
 import { VisionTower } from '../../../src/nn/clip/vision';
+import { WINDOW_SIDES, windowEmbeddings } from '../../../src/nn/clip/windows';
 import { FrozenWeights } from '../../../src/nn/frozen-weights';
 import { FrozenLayers } from '../../../src/nn/layers';
 import { Runtime } from '../../../src/runtime/runtime';
@@ -41,11 +42,14 @@ async function run(kind: 'wasm' | 'webgpu'): Promise<Readonly<Record<string, Ten
     normaliseGrey(graph.input('grey', [1, 1, SIDE, SIDE]), efficientNetLite0.normalisation),
   );
   const vision = new VisionTower(layers, CONFIG);
-  const tokens = vision.run(vision.place(stem));
+  const placed = vision.place(stem);
+  const tokens = vision.run(placed);
   dualLevels(vision, tokens, { aliased: true }).forEach((level, j) => {
     graph.output(`Z${j + 1}`, level.tokens);
     graph.output(`V${j + 1}`, level.projectedValues);
   });
+  for (const side of WINDOW_SIDES)
+    graph.output(`windows${side}`, windowEmbeddings(vision, placed, [4, 4], side));
   const text = new TextTower(layers, CONFIG);
   const words = text.lookUp(graph.input('rows', [2, 5], 'int32'));
   const embeddings = text.encode(words, graph.input('end', [2], 'int32'));
