@@ -114,7 +114,7 @@ async function run(flags: Flags): Promise<void> {
 
   const texts = await GroupEncoder.open(runtime, { layouts, config }, captions);
   const judgeOn = (name: string, ranges: Ranges) => {
-    const set = { name, side: config.imageSide, seed: plan.seed, ranges: [ranges] };
+    const set = { name, side: config.imageSide, seed: plan.seed, sources: [{ ranges }] };
     return Judge.open(runtime, { layouts, config }, set, HELD_OUT, maker, statistics);
   };
   const usual = await judgeOn('usual', RANGES);

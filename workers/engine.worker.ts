@@ -16,12 +16,11 @@ const database = openDatabase();
 const fits = database.then((open) => new FitStore(open));
 let lines: Remote<PixelsApi>[] = [];
 let turn = 0;
+const line = () => lines[turn++ % lines.length];
 
 const browser = new BrowserEngine({
-  loadPixels: async ({ blob, name }, spec) =>
-    unwrap(await lines[turn++ % lines.length].load(blob, name, spec)),
-  loadMask: async ({ image, mask }, side) =>
-    unwrap(await lines[turn++ % lines.length].mask(mask, image.name, side)),
+  loadPixels: async ({ blob, name }, spec) => unwrap(await line().load(blob, name, spec)),
+  loadMask: async ({ image, mask }, side) => unwrap(await line().mask(mask, image.name, side)),
   droppedWeights: async (id) => new BackboneStore(await database).blob(id),
   embeddings: new EmbeddingStore(database),
   checkpoints: {

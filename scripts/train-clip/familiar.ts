@@ -8,7 +8,7 @@ import type { Runtime } from '../../src/runtime/runtime';
 import { RANGES } from '../../src/sample/ranges';
 import { FAMILIAR } from '../../src/nn/clip/clip-backbone';
 import { pictureOf } from './pictures';
-import { WIDE_RANGES } from './ranges';
+import { CLOSE_RANGES, WIDE_RANGES } from './ranges';
 
 const TOGETHER = 8;
 /** Images that mean and covariance are taken of, and others that the limit is. */
@@ -31,8 +31,13 @@ export async function familiarity(
 ): Promise<Record<string, TensorData>> {
   const side = encoder.backbone.sides.usual;
   const extractor = await FeatureExtractor.open(runtime, encoder, ['tokens1'], side, TOGETHER, 'fit');
-  const known = { name: 'familiar', side, seed, ranges: [RANGES, WIDE_RANGES] };
-  const usual = { ...known, name: 'familiar held out', ranges: [RANGES] };
+  const known = {
+    name: 'familiar',
+    side,
+    seed,
+    sources: [RANGES, WIDE_RANGES, CLOSE_RANGES].map((ranges) => ({ ranges })),
+  };
+  const usual = { ...known, name: 'familiar held out', sources: [{ ranges: RANGES }] };
   const rows: Float64Array[] = [];
   while (rows.length < KNOWN + HELD_OUT) {
     const planes = Array.from({ length: TOGETHER }, (_, i) =>

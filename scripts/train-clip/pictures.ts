@@ -1,10 +1,11 @@
 import { Rng } from '../../src/base/rng';
 import { CLASS_NAMES } from '../../src/sample/classes';
+import { resize8, resizeNearest } from '../../src/image/resample';
 import { generateImage } from '../../src/sample/generate';
 import type { GeneratedImage } from '../../src/sample/generate';
 import { RANGES } from '../../src/sample/ranges';
 import type { Ranges } from '../../src/sample/ranges';
-import { WIDE_RANGES } from './ranges';
+import { CLOSE_RANGES, WIDE_RANGES } from './ranges';
 
 export const NORMAL = CLASS_NAMES.indexOf('good');
 
@@ -20,27 +21,59 @@ export interface PictureSet {
   readonly side: number;
   readonly seed: number;
   /** What successive rounds of `PATTERN` are drawn from, in turn. */
-  readonly ranges: readonly Ranges[];
+  readonly sources: readonly PictureSource[];
 }
 
-/** What training sees: the usual ranges and wide ones by turns. */
+/** Where pictures of a round come from. */
+export interface PictureSource {
+  readonly ranges: Ranges;
+  /** Whether they are drawn at many sides and brought to the one that is wanted. */
+  readonly rescaled?: boolean;
+}
+
+/** Side of a picture as drawn over the side that is wanted: dropped images rarely have the encoder's own. */
+const SCALES = { least: 0.4, most: 1.4 } as const;
+/** Smaller pictures offer no room for some defects. */
+const LEAST_SIDE = 64;
+
+/** What training sees by turns: the usual ranges, wide ones as from images of any size, and views from close by. */
 export const trainingPictures = (side: number, seed: number): PictureSet => ({
   name: 'training',
   side,
   seed,
-  ranges: [RANGES, WIDE_RANGES],
+  sources: [{ ranges: RANGES }, { ranges: WIDE_RANGES, rescaled: true }, { ranges: CLOSE_RANGES }],
 });
 
 /** Class of an image, whatever the set. */
 export const classOf = (index: number): number => PATTERN[index % PATTERN.length];
 
-export function pictureOf({ name, side, seed, ranges }: PictureSet, index: number): GeneratedImage {
+export function pictureOf({ name, side, seed, sources }: PictureSet, index: number): GeneratedImage {
   const rng = new Rng(seed, `${name}.${side}.${index}`);
-  return generateImage(rng.fork('picture'), {
-    width: side,
-    height: side,
+  const { ranges, rescaled } = sources[Math.floor(index / PATTERN.length) % sources.length];
+  const drawn = rescaled ? drawnSide(rng.fork('scale'), side) : side;
+  const picture = generateImage(rng.fork('picture'), {
+    width: drawn,
+    height: drawn,
     className: CLASS_NAMES[classOf(index)],
-    ranges: ranges[Math.floor(index / PATTERN.length) % ranges.length],
+    ranges,
     dataBar: rng.uniform() < BARS,
   });
+  return drawn === side ? picture : broughtTo(picture, side);
+}
+
+function drawnSide(rng: Rng, side: number): number {
+  const { least, most } = SCALES;
+  return Math.max(Math.round(side * least * (most / least) ** rng.uniform()), LEAST_SIDE);
+}
+
+/** As the app brings a dropped image and its mask to the side of the encoder. */
+function broughtTo(picture: GeneratedImage, side: number): GeneratedImage {
+  const { width, height, pixels, mask } = picture;
+  return {
+    ...picture,
+    width: side,
+    height: side,
+    pixels: resize8(pixels, width, height, side, side, 'bicubic'),
+    mask: resizeNearest(mask, width, height, side, side),
+  };
 }

@@ -2,8 +2,8 @@ import { FAR_RANGES, RANGES } from '../../src/sample/ranges';
 import type { Ranges } from '../../src/sample/ranges';
 
 /**
- * What half of the training images are drawn from: as wide as pictures can be without entering `FAR_RANGES`, which
- * stay what no training image has seen. The other half is drawn from `RANGES`.
+ * As wide as pictures can be without entering `FAR_RANGES`, which stay what no training image is drawn from. Only
+ * lengths of pictures that are rescaled afterwards reach into them.
  */
 export const WIDE_RANGES: Ranges = {
   pitchPx: [7, 55],
@@ -35,6 +35,9 @@ export const WIDE_RANGES: Ranges = {
   deviation: [23, 62],
   defectSize: [0.5, 1.85],
 };
+
+/** The same seen from close by: few wide features in a picture, and defects that are small beside them. */
+export const CLOSE_RANGES: Ranges = { ...WIDE_RANGES, pitchPx: [74, 150], defectSize: [0.2, 0.9] };
 
 /**
  * What a checkpoint is chosen on: designs as in training, seen by an instrument that no training image was taken with.

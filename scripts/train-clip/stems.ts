@@ -116,7 +116,7 @@ export class StemFile {
     progress: (done: number) => void,
   ): Promise<StemFile> {
     const hash = createHash('sha256').update(readFileSync(LITE0));
-    for (let i = 0; i < set.ranges.length * PATTERN.length; i++) hash.update(pictureOf(set, i).pixels);
+    for (let i = 0; i < set.sources.length * PATTERN.length; i++) hash.update(pictureOf(set, i).pixels);
     mkdirSync(folder, { recursive: true });
     const path = join(folder, `${set.name}-${set.side}-${hash.digest('hex').slice(0, 12)}.stems`);
     const file = new StemFile(openSync(path, 'a+'), set.side / STEM_STRIDE, count);
