@@ -97,7 +97,7 @@ export const anomalygpt: Detector<AnomalyGptOptions> = {
       'pixel, so noise moves it. No language model runs: the sentence says only what the map shows.',
     cost:
       'One pass over the good images; nothing is trained. Inspection costs one pass of the encoder and a comparison ' +
-      'that grows with the number of good images. With a share of the text map a training of minutes comes first.',
+      'that grows with the number of good images. With a share of the text map a training of a minute or more comes first.',
   },
   options: {
     textShare: {

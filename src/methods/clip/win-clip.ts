@@ -71,8 +71,8 @@ export const winclip: Detector<WinClipOptions> = {
       'was not trained on such. A good pattern that the good images lack lights up; images of defects teach it nothing.',
     cost:
       'One pass over the good images. Each image is seen once as a whole and once by every window: in a plain CLIP ' +
-      'about thirteen times the work of its own pass, in the built-in encoder six times; with windows of 2×2 patches ' +
-      'alone five and three times, without windows once.',
+      'about thirteen times the work of its own pass, in the built-in encoder six to nine times; with windows of 2×2 ' +
+      'patches alone five and three to four times, without windows once.',
   },
   options: {
     form: {

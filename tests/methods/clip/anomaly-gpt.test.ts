@@ -245,9 +245,19 @@ describe('a share of the text map', () => {
 });
 
 it('on the built-in encoder: a defect makes a fitted image stranger, where it is', async () => {
-  const { good, defects, summary } = await fitOnSemEncoder('anomalygpt', {}, 2, ['particle', 'bridge']);
+  const { engine, spec, good, defects, summary } = await fitOnSemEncoder('anomalygpt', {}, 2, [
+    'particle',
+    'bridge',
+  ]);
   expect(summary.calibration.heldOut).toBe('others');
   expect(good.score).toBeLessThan(1e-4);
+  const kept = async (textShare: number) => {
+    const request = { ...spec, options: { textShare }, goodImages: 2, defectImages: 0 };
+    return (await engine.engine.estimate(request)).stateBytes;
+  };
+  expect(await kept(0)).toBe(summary.stateBytes);
+  // The decoder's four layers and the two texts: with a share, class tokens are tapped too.
+  expect((await kept(0.5)) - summary.stateBytes).toBe(4 * (4 * (192 * 192 + 192) + 2 * 192));
   for (const { score: own, map, mask } of defects) {
     expect(own).toBeGreaterThan(0.1);
     const at = map.indexOf(Math.max(...map));
