@@ -5,11 +5,14 @@ import type { TensorData } from '../../src/base/tensor';
 import type { Detector, FitContext } from '../../src/methods/contract';
 import { completeOptions, optionProblem } from '../../src/methods/options';
 import type { Options } from '../../src/methods/options';
-import { isTokenRole } from '../../src/nn/backbones/backbone';
+import { expectedTensors, isTokenRole, layerOf } from '../../src/nn/backbones/backbone';
+import { efficientNetLite0 } from '../../src/nn/backbones/efficientnet';
+import { FrozenWeights } from '../../src/nn/frozen-weights';
 import * as registry from '../../src/methods/registry';
 import type { Runtime } from '../../src/runtime/runtime';
 import { contextOf, scoreTaps, someOf } from './fixed-taps';
 import { WORLD, picturesOf, supportContext } from './support-world';
+import { weight } from './procedural';
 import { stepsOf } from './training-length';
 import type { Taps } from './fixed-taps';
 
@@ -43,10 +46,21 @@ const world = (): { taps: Taps; images: TensorData } => ({
     level1: made('level1', [IMAGES, 24, 16, 16], (rng) => rng.normal()),
     level2: made('level2', [IMAGES, 40, 8, 8], (rng) => rng.normal()),
     level3: made('level3', [IMAGES, 112, 4, 4], (rng) => rng.normal()),
-    half3: made('half3', [IMAGES, 112, 2, 2], (rng) => rng.normal()),
+    half3: made('half3', [IMAGES, 112, 4, 4], (rng) => rng.normal()),
   },
   images: made('images', [IMAGES, 1, SIDE, SIDE], (rng) => rng.uniform()),
 });
+
+/** Of the network that the features are said to come from. */
+const weights = (): FrozenWeights =>
+  new FrozenWeights(
+    new Map(
+      [...expectedTensors(efficientNetLite0, [layerOf(efficientNetLite0, 'level4')])].map(([name, shape]) => [
+        name,
+        weight(name, shape),
+      ]),
+    ),
+  );
 
 /** A fit's world, and what is inspected after it. */
 interface TinyWorld {
@@ -76,7 +90,7 @@ function ordinaryWorld(runtime: Runtime, { needs }: Detector): TinyWorld {
     context: contextOf(runtime, someOf(used, 0, FITTED), {
       side: SIDE,
       images: planes(0, FITTED),
-      world: { defectImages: needs.defects === 'required' ? FITTED : 0 },
+      world: { defectImages: needs.defects === 'required' ? FITTED : 0, backboneWeights: weights },
     }),
     queries: someOf(used, FITTED, IMAGES),
     side: SIDE,

@@ -4,7 +4,6 @@ import { gradients } from '../../graph/autodiff';
 import { GraphBuilder } from '../../graph/builder';
 import { add, concat, matMul, reduceMean, reduceSum, reshape, slice } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
-import type { Backbone } from '../../nn/backbones/backbone';
 import { FittedNet } from '../../nn/net';
 import { multiStep } from '../../nn/schedules';
 import type { Detector, FitContext, FitProgress, FitSize, MethodState, StateValues } from '../contract';
@@ -38,7 +37,7 @@ const REFERENCES = 5;
 const MILESTONES = [9 / 30, 19 / 30, 29 / 30];
 const CLIP_NORM = 1;
 
-/** Batches that the norms of a stage without weights are measured on, and the share of each: none of the start is left. */
+/** Batches that the norms of a stage from random weights are measured on, and the share of each in them. */
 const MEASURED = 8;
 const MOMENTUM = 0.3;
 
@@ -61,17 +60,16 @@ function trainStep(size: FitSize, trunk: Trunk, batch: number): StepSpec {
   const shapes = trunk.shapes(size);
   const width = packedWidth(shapes);
   const count = referenceCount(size);
-  const { backbone } = size;
   return {
     nets: {
-      [trunk.net]: trunkRole(trunk, backbone),
+      [trunk.net]: trunkRole(trunk, size.backbone),
       heads: { optimiser: { kind: 'adam', weightDecay: 1e-5 } },
     },
     clipNorm: CLIP_NORM,
     build({ net, input }) {
       const fed = concat([input('references', [count, width]), input('packed', [batch, width])], 0);
       const shares = input('shares', [batch, count]);
-      const scales = trunk.scales(net(trunk.net), unpackMaps(fed, shapes), backbone).map((x) => {
+      const scales = trunk.scales(net(trunk.net), unpackMaps(fed, shapes), size).map((x) => {
         const reference = weighed(shares, rows(x, 0, count));
         return scaleScores(net('heads'), rows(x, count, count + batch), reference);
       });
@@ -92,7 +90,7 @@ function measureStep(size: FitSize, trunk: Trunk, batch: number): StepSpec {
     nets: { [trunk.net]: { momentum: MOMENTUM } },
     build({ net, input }) {
       const parts = unpackMaps(input('packed', [batch, packedWidth(shapes)]), shapes);
-      const means = trunk.scales(net(trunk.net), parts, size.backbone).map((x) => reduceMean(x));
+      const means = trunk.scales(net(trunk.net), parts, size).map((x) => reduceMean(x));
       return { loss: means.reduce((sum, mean) => add(sum, mean)) };
     },
   };
@@ -105,10 +103,10 @@ const scalesOf = (
   trunk: Trunk,
   state: StateValues,
   parts: readonly Value[],
-  backbone: Backbone,
+  origin: Pick<FitSize, 'backbone' | 'side'>,
 ): readonly Value[] => {
-  const { epsilon } = trunkRole(trunk, backbone);
-  return trunk.scales(new FittedNet(parts[0].graph, state, `${trunk.net}.`, { epsilon }), parts, backbone);
+  const { epsilon } = trunkRole(trunk, origin.backbone);
+  return trunk.scales(new FittedNet(parts[0].graph, state, `${trunk.net}.`, { epsilon }), parts, origin);
 };
 
 /**
@@ -146,21 +144,21 @@ async function referenceMeans(
     Object.entries(state).map(([name, { shape }]) => [name, graph.input(name, shape)]),
   );
   const parts = unpackMaps(graph.input('references', references.shape), trunk.shapes(context));
-  scalesOf(trunk, values, parts, context.backbone).forEach((x, i) =>
+  scalesOf(trunk, values, parts, context).forEach((x, i) =>
     graph.output(referenceName(i), reduceMean(x, [0], true)),
   );
   const program = await context.compile(graph.build());
   return (await program.run({ ...state, references })).values;
 }
 
-function remarkOn(context: FitContext, { net }: Trunk, pretrained: boolean): void {
-  context.remark(
-    net === 'backbone'
-      ? 'Full form: the whole backbone was trained.'
-      : `Reduced form: the backbone stayed as it is; trained was a last stage, started ${
-          pretrained ? "at the backbone's own" : 'at random'
-        }.`,
-  );
+const FORMS: Readonly<Record<Trunk['net'], string>> = {
+  upper: 'Reduced form: only the layers of the backbone above its third level were trained.',
+  stage: 'Reduced form: the backbone stayed as it is; a stage of its own was trained on its third level.',
+  backbone: 'Full form: the whole backbone was trained.',
+};
+
+function remarkOn(context: FitContext, { net }: Trunk): void {
+  context.remark(FORMS[net]);
   if (context.goodImages === 1)
     context.remark('One good image is its own reference: others are held against it alone.');
 }
@@ -173,13 +171,14 @@ export const dra: Detector<DraOptions> = {
     title: 'Catching Both Gray and Black Swans: Open-set Supervised Anomaly Detection',
     where: 'CVPR 2022',
     reference:
-      "The authors' code, as in open-iad. The reduced form freezes the backbone up to its third level and trains a " +
-      'ResNet-18 stage on it, which starts at the backbone’s own where it has one; the full form trains all of the ' +
-      'backbone. Batch norms of the backbone stay as they are. References are clean good images, always the same, and ' +
-      'an image is not among its own; the code draws them anew, half of them with pasted pieces. The normal ' +
-      'distribution of scores is exact instead of drawn. Images are flipped and turned by quarters, not freely. Maps ' +
-      "are the heads' scores of positions; the paper has none. The other map is DevNet's gradient: by the image in the " +
-      'full form, by the features of the third level in the reduced one.',
+      "The authors' code, as in open-iad. The reduced form freezes the backbone up to its third level and trains the " +
+      'layers above it, on features of turned images that are computed once; of transformers, which have no layers above ' +
+      'a map, a ResNet-18 stage from random weights. The full form trains all of the backbone. Batch norms of the ' +
+      'backbone stay as they are. References are clean good images, always the same, and an image is not among its own; ' +
+      'the code draws them anew, half of them with pasted pieces. The normal distribution of scores is exact instead of ' +
+      'drawn. Images are flipped and turned by quarters, not freely. Batches and steps are fewer. Maps are the ' +
+      "heads' scores of positions; the paper has none. The other map is DevNet's gradient: by the image in the full form, " +
+      'by the features of the third level in the reduced one.',
   },
   about: {
     summary:
@@ -198,7 +197,7 @@ export const dra: Detector<DraOptions> = {
       kind: 'choice',
       default: 'reduced',
       choices: [
-        { value: 'reduced', label: 'a last stage on the frozen backbone' },
+        { value: 'reduced', label: 'the last layers of the backbone' },
         { value: 'full', label: 'the whole backbone, as in the paper' },
       ],
       label: 'Training',
@@ -250,9 +249,10 @@ export const dra: Detector<DraOptions> = {
   leavesOut: false,
 
   memory(size, o) {
-    const trunk = trunkOf(o.form);
+    const trunk = trunkOf(o.form, size.backbone);
     const width = packedWidth(trunk.shapes(size));
-    const steps = [trainStep(size, trunk, o.batch), measureStep(size, trunk, o.batch)];
+    const steps = [trainStep(size, trunk, o.batch)];
+    if (trunk.net === 'stage') steps.push(measureStep(size, trunk, o.batch));
     return {
       fitBytes:
         cacheBytes(itemCount(size, o), width) +
@@ -263,7 +263,7 @@ export const dra: Detector<DraOptions> = {
   },
 
   async *fit(context, o) {
-    const trunk = trunkOf(o.form);
+    const trunk = trunkOf(o.form, context.backbone);
     const width = packedWidth(trunk.shapes(context));
     const images = yield* trainingImages(context, (inputs) => packMaps(trunk.parts(inputs)), width, o);
     const chosen = [...context.rng('references').choose(context.goodImages, referenceCount(context))];
@@ -271,7 +271,7 @@ export const dra: Detector<DraOptions> = {
     const draw = (stream: string) => drawBatch(images, chosen, plan, context.rng(stream));
     const packed = ({ items }: Batch) => images.store.batch(items);
     const own = pretrained(trunk, context);
-    remarkOn(context, trunk, !!own);
+    remarkOn(context, trunk);
     const start =
       own ??
       (context.trial
@@ -304,14 +304,14 @@ export const dra: Detector<DraOptions> = {
   },
 
   score(graph, inputs, state, o) {
-    const trunk = trunkOf(o.form);
+    const trunk = trunkOf(o.form, inputs.backbone);
     const parts = trunk.parts(inputs);
     const heads = new FittedNet(graph, state, 'heads.');
-    const scales = scalesOf(trunk, state, parts, inputs.backbone).map((x, i) =>
+    const side = inputs.image.shape[2];
+    const scales = scalesOf(trunk, state, parts, { backbone: inputs.backbone, side }).map((x, i) =>
       scaleScores(heads, x, state[referenceName(i)]),
     );
     const score = anomalyScore(meanScores(scales));
-    const side = inputs.image.shape[2];
     const sigma = (o.blurSigma * side) / USUAL_SIDE;
     const map =
       o.map === 'gradient'

@@ -5,12 +5,19 @@ import { floatTensor, floats } from '../../../src/base/tensor';
 import type { TensorData } from '../../../src/base/tensor';
 import { deviationLoss, gradientMap } from '../../../src/methods/detectors/dra-heads';
 import { batchPlan, cutMixed, drawBatch, turned } from '../../../src/methods/detectors/dra-images';
-import { fitLine } from '../../support/fit-line';
 import { relativeError } from '../../support/golden';
 import { evaluate, openNodeRuntime } from '../../support/node-runtime';
 
 const runtime = openNodeRuntime();
 const SIDE = 32;
+
+/** Least squares of b by a line of a: the mean square left, and the slope. */
+function fitLine(a: readonly number[], b: readonly number[]): { error: number; slope: number } {
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [ma, mb] = [mean(a), mean(b)];
+  const slope = mean(a.map((value, i) => (value - ma) * (b[i] - mb))) / mean(a.map((v) => (v - ma) ** 2));
+  return { slope, error: mean(b.map((value, i) => (value - mb - slope * (a[i] - ma)) ** 2)) };
+}
 
 describe('the deviation loss (methods.md 14.4)', () => {
   it.each([

@@ -3,22 +3,19 @@ import type { BackboneId, JobId } from '../../../src/base/ids';
 import { Rng } from '../../../src/base/rng';
 import { floatTensor, floats, sizeOf } from '../../../src/base/tensor';
 import type { TensorData } from '../../../src/base/tensor';
+import { FeatureExtractor } from '../../../src/engine/features';
 import { FitControl } from '../../../src/engine/fit';
-import type { Detector, FitContext, MethodState, StepCost } from '../../../src/methods/contract';
+import { stateValues } from '../../../src/engine/scorer';
+import { GraphBuilder } from '../../../src/graph/builder';
+import type { Detector, FitContext, MethodState } from '../../../src/methods/contract';
 import { dra } from '../../../src/methods/detectors/dra';
 import type { DraOptions } from '../../../src/methods/detectors/dra';
-import { pretrained, trunkOf } from '../../../src/methods/detectors/dra-trunk';
+import { gradientMap } from '../../../src/methods/detectors/dra-heads';
 import { defaultOptions } from '../../../src/methods/options';
-import { LEVEL_ROLES, expectedTensors, tapShapes } from '../../../src/nn/backbones/backbone';
-import { efficientNetLite0 } from '../../../src/nn/backbones/efficientnet';
-import { RESNETS } from '../../../src/nn/backbones/resnet';
-import { FrozenWeights } from '../../../src/nn/frozen-weights';
-import { FrozenLayers } from '../../../src/nn/layers';
-import { FittedNet } from '../../../src/nn/net';
+import { visionTransformer } from '../../../src/nn/backbones/vit';
 import { generateImage } from '../../../src/sample/generate';
 import { TestEngine } from '../../support/engine';
 import { contextOf, fitToEnd } from '../../support/fixed-taps';
-import { fitLine } from '../../support/fit-line';
 import { relativeError } from '../../support/golden';
 import { evaluate, openNodeRuntime } from '../../support/node-runtime';
 import { scoreSmall, smallBackbone, smallContext } from '../../support/small-backbone';
@@ -27,17 +24,27 @@ const runtime = openNodeRuntime();
 const detector = dra as unknown as Detector;
 const SIDE = 32;
 const defaults = defaultOptions(dra.options) as DraOptions;
-/** The whole backbone is small here, a last stage of its own is not. */
-const full: DraOptions = {
+const TINY_VIT = visionTransformer({
+  width: 64,
+  depth: 4,
+  patch: 8,
+  grid: 4,
+  mlp: 64,
+  layerScale: false,
+  registers: 0,
+  positionsForPrefix: true,
+  classes: 0,
+});
+
+/** Long enough for what is made up here. */
+const long: DraOptions = {
   ...defaults,
-  form: 'full',
   steps: 100,
   learningRate: 0.02,
   views: 2,
   pseudo: 24,
   blurSigma: 0,
 };
-const short: DraOptions = { ...full, steps: 4, batch: 6, pseudo: 8 };
 
 /** Stripes with noise, all alike. */
 function good(seed: number): Float32Array {
@@ -77,16 +84,46 @@ const context = (
 const score = (state: MethodState, o: DraOptions, images: readonly Float32Array[]) =>
   scoreSmall(runtime, dra, state, o, images);
 
+/** What a score is made of, for one image. */
+async function tapsOf(plane: Float32Array): Promise<Record<string, TensorData>> {
+  const extractor = await FeatureExtractor.open(runtime, smallBackbone(), dra.needs.taps, SIDE, 1, 'fit');
+  const image = floatTensor([1, 1, SIDE, SIDE], plane);
+  const seen: Record<string, TensorData> = { image };
+  for (const [role, tap] of Object.entries(await extractor.run(image, 'fit'))) {
+    seen[role] = await runtime.read(tap);
+    tap.dispose();
+  }
+  return seen;
+}
+
+/** Scores what `tapsOf` gives, maybe changed. */
+async function openScorer(state: MethodState, o: DraOptions) {
+  const loaded = smallBackbone();
+  const extractor = await FeatureExtractor.open(runtime, loaded, dra.needs.taps, SIDE, 1, 'fit');
+  const graph = new GraphBuilder();
+  const scored = dra.score(graph, extractor.inputsOf(graph), stateValues(graph, state), o);
+  graph.output('map', scored.map);
+  graph.output('score', scored.score);
+  const program = await runtime.compile(graph.build());
+  return async (seen: Record<string, TensorData>) => {
+    const { values } = await program.run(seen);
+    return { map: floats(values.map), score: floats(values.score)[0] };
+  };
+}
+
 const bytesOf = (state: MethodState): number =>
   Object.values(state).reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
 
-describe('a fit of the whole backbone', () => {
+describe.each(['reduced', 'full'])('a %s fit', (form) => {
+  const own: DraOptions = { ...long, form };
+  const short: DraOptions = { ...own, steps: 4, batch: 6, pseudo: 8 };
+  const trunk = form === 'full' ? 'backbone' : 'upper';
   const losses: number[] = [];
   const remarks: string[] = [];
   let state: MethodState;
   beforeAll(async () => {
     const control = new FitControl();
-    const fit = dra.fit(context(4, 6, { control }), full);
+    const fit = dra.fit(context(4, 6, { control }), own);
     let step = await fit.next();
     while (!step.done) {
       if (step.value.loss !== undefined) losses.push(step.value.loss);
@@ -100,10 +137,10 @@ describe('a fit of the whole backbone', () => {
     expect(losses.at(-1)).toBeLessThan(0.5 * losses[0]);
     const unseen = Array.from({ length: 6 }, (_, i) => defective(50 + i));
     const [normal, found] = [
-      await score(state, full, planes(6, 0, 50).good),
+      await score(state, own, planes(6, 0, 50).good),
       await score(
         state,
-        full,
+        own,
         unseen.map(({ plane }) => plane),
       ),
     ];
@@ -115,49 +152,72 @@ describe('a fit of the whole backbone', () => {
     for (const { map } of found) expect(map.length).toBe(SIDE * SIDE);
   });
 
-  it('says so; the backbone has moved, its norms have not', () => {
-    expect(remarks).toEqual(['Full form: the whole backbone was trained.']);
+  it('says so; what is trained has moved, its norms have not', () => {
+    expect(remarks).toEqual([
+      form === 'full'
+        ? 'Full form: the whole backbone was trained.'
+        : 'Reduced form: only the layers of the backbone above its third level were trained.',
+    ]);
     const { weights } = smallBackbone();
-    const before = (name: string) => floats(weights.get(name, state[`backbone.${name}`].shape));
-    expect(floats(state['backbone.level1.conv.weight'])).not.toEqual(before('level1.conv.weight'));
-    expect(floats(state['backbone.level1.bn.bias'])).not.toEqual(before('level1.bn.bias'));
-    for (const part of ['running_mean', 'running_var'])
-      expect(floats(state[`backbone.level2.bn.${part}`])).toEqual(before(`level2.bn.${part}`));
+    const of = (name: string) => {
+      const kept = state[`${trunk}.${name}`];
+      return [floats(kept), floats(weights.get(name, kept.shape))];
+    };
+    for (const name of ['level4.conv.weight', 'level4.bn.bias']) {
+      const [after, before] = of(name);
+      expect(after).not.toEqual(before);
+    }
+    for (const part of ['running_mean', 'running_var']) {
+      const [after, before] = of(`level4.bn.${part}`);
+      expect(after).toEqual(before);
+    }
+    expect(`${trunk}.level3.conv.weight` in state).toBe(form === 'full');
     expect(floats(state['heads.composite.bn.running_var'])).not.toEqual(new Float32Array(10).fill(1));
   });
 
   it('scores together or one by one the same', async () => {
     const images = [good(70), defective(71).plane, good(72)];
-    const together = await score(state, full, images);
+    const together = await score(state, own, images);
     for (const [i, image] of images.entries()) {
-      const [alone] = await score(state, full, [image]);
+      const [alone] = await score(state, own, [image]);
       expect(alone.score).toBeCloseTo(together[i].score, 4);
       expect(relativeError(alone.map, together[i].map)).toBeLessThan(1e-4);
     }
   });
 
-  it('shows the gradient of the score by the image when asked: that of finite differences', async () => {
-    const image = defective(60).plane;
-    const [{ map, score: own }] = await score(state, { ...full, map: 'gradient' }, [image]);
-    const pixels = Array.from({ length: 128 }, (_, i) => (i * 41) % (SIDE * SIDE));
+  it('shows the gradient of the score when asked: that of finite differences', async () => {
+    const seen = await tapsOf(defective(60).plane);
+    const scorer = await openScorer(state, { ...own, map: 'gradient' });
+    const parts = form === 'full' ? ['image'] : ['level3', 'half3'];
+    const slopes: Record<string, TensorData> = {};
     const step = 2e-3;
-    const moved = (sign: number) =>
-      score(
-        state,
-        full,
-        pixels.map((pixel) => image.map((value, i) => (i === pixel ? value + sign * step : value))),
-      );
-    const [up, down] = [await moved(1), await moved(-1)];
-    const slopes = pixels.map((_, i) => Math.abs(up[i].score - down[i].score) / (2 * step));
-    expect(Number.isFinite(own)).toBe(true);
-    // The map is a straight line of the slopes up to its cut.
-    const inside = pixels.map((pixel) => map[pixel]).flatMap((value, i) => (value < 1 ? [i] : []));
-    const a = inside.map((i) => slopes[i]);
-    const b = inside.map((i) => map[pixels[i]]);
-    const spread = Math.max(...b) - Math.min(...b);
-    expect(spread).toBeGreaterThan(0.3);
-    expect(Math.sqrt(fitLine(a, b).error)).toBeLessThan(0.02 * spread);
-    expect([Math.min(...map), Math.max(...map)]).toEqual([0, 1]);
+    for (const part of parts) {
+      const { shape, data } = seen[part];
+      const gradient = new Float32Array(data.length);
+      for (let i = 0; i < data.length; i++) {
+        const at = async (offset: number) => {
+          const moved = Float32Array.from(data as Float32Array);
+          moved[i] += offset;
+          return (await scorer({ ...seen, [part]: floatTensor(shape, moved) })).score;
+        };
+        gradient[i] = ((await at(step)) - (await at(-step))) / (2 * step);
+      }
+      slopes[part] = floatTensor(shape, gradient);
+    }
+    const { expected } = await evaluate(runtime, slopes, (values) => ({
+      expected: gradientMap(
+        parts.map((part) => values[part]),
+        SIDE,
+        0,
+      ),
+    }));
+    const { map } = await scorer(seen);
+    const off = floats(expected).map((value, i) => Math.abs(value - map[i]));
+    // A step may cross a kink of the network.
+    expect([...off].sort((x, y) => x - y)[Math.floor(0.97 * off.length)]).toBeLessThan(0.01);
+    expect(Math.min(...map)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...map) - Math.min(...map)).toBeGreaterThan(0.5);
+    expect(Math.max(...map)).toBeLessThanOrEqual(1);
   });
 
   it('is the same for the same seed, another for another', async () => {
@@ -201,22 +261,23 @@ describe('a fit of the whole backbone', () => {
   });
 
   it('memory: as much as is kept, more for more images and views', async () => {
-    const own = context();
-    const { fitBytes, stateBytes } = dra.memory(own, short);
-    expect(stateBytes).toBe(bytesOf(await fitToEnd(dra, own, short)));
+    const world = context();
+    const { fitBytes, stateBytes } = dra.memory(world, short);
+    expect(stateBytes).toBe(bytesOf(await fitToEnd(dra, world, short)));
     expect(fitBytes).toBeGreaterThan(stateBytes);
-    const { backbone, taps } = own;
+    const { backbone, taps } = world;
     const size = { backbone, taps, side: SIDE, goodImages: 4, defectImages: 4 };
     const of = (changed: object, o = short) => dra.memory({ ...size, ...changed }, o).fitBytes;
+    const item = 4 * (form === 'full' ? SIDE * SIDE : sizeOf(taps.level3!) + sizeOf(taps.half3!));
     expect(of({})).toBe(fitBytes);
-    expect(of({ defectImages: 9 }) - fitBytes).toBe(5 * 2 * 4 * SIDE * SIDE);
-    expect(of({}, { ...short, pseudo: 16 }) - fitBytes).toBe(8 * 4 * SIDE * SIDE);
-    expect(of({}, { ...short, views: 4 }) - fitBytes).toBe(8 * 2 * 4 * SIDE * SIDE);
+    expect(of({ defectImages: 9 }) - fitBytes).toBe(5 * 2 * item);
+    expect(of({}, { ...short, pseudo: 16 }) - fitBytes).toBe(8 * item);
+    expect(of({}, { ...short, views: 4 }) - fitBytes).toBe(8 * 2 * item);
     expect(of({}, { ...short, batch: 12 })).toBeGreaterThan(fitBytes);
   });
 });
 
-describe('a last stage of its own', () => {
+describe('a stage of its own', () => {
   const made = (stream: string, shape: readonly number[]) => {
     const rng = new Rng(1, stream);
     return floatTensor(
@@ -226,14 +287,14 @@ describe('a last stage of its own', () => {
   };
   const taps = { level3: made('level3', [2, 6, 4, 4]), half3: made('half3', [2, 6, 2, 2]) };
   const world = (rest: Partial<FitContext> = {}) =>
-    contextOf(runtime, taps, { side: 64, world: { defectImages: 2, ...rest } });
+    contextOf(runtime, taps, { side: 32, world: { defectImages: 2, backbone: TINY_VIT, ...rest } });
   const o: DraOptions = { ...defaults, steps: 1, batch: 3, views: 1, pseudo: 2 };
 
-  it('starts at random, its norms measured once and kept', async () => {
+  it('stands where layers above a map can’t be had; its norms are measured once and kept', async () => {
     const remarks: string[] = [];
     const state = await fitToEnd(dra, world({ remark: (text) => void remarks.push(text) }), o);
     expect(remarks).toEqual([
-      'Reduced form: the backbone stayed as it is; trained was a last stage, started at random.',
+      'Reduced form: the backbone stayed as it is; a stage of its own was trained on its third level.',
     ]);
     const longer = await fitToEnd(dra, world(), { ...o, steps: 2 });
     for (const name of ['layer4.0.bn1', 'layer4.1.bn2']) {
@@ -246,48 +307,20 @@ describe('a last stage of its own', () => {
     expect(state['reference.2'].shape).toEqual([1, 512, 1, 1]);
     expect(dra.memory(world(), o).stateBytes).toBe(bytesOf(state));
   });
+});
 
-  it('is the last stage of a ResNet-18 where there is one', async () => {
-    const [resnet18] = RESNETS;
-    const tensors = [
-      ...expectedTensors(
-        resnet18,
-        LEVEL_ROLES.map((role) => resnet18.levels[role]),
-      ),
-    ].map(([name, shape]): [string, TensorData] => {
-      const rng = new Rng(1, name);
-      const spread = shape.length > 1 ? Math.sqrt(2 / sizeOf(shape.slice(1))) : 0.1;
-      const centre = /(weight|var)$/.test(name) && shape.length === 1 ? 1 : 0;
-      return [
-        name,
-        floatTensor(
-          shape,
-          Float32Array.from({ length: sizeOf(shape) }, () => centre + spread * (rng.uniform() - 0.5)),
-        ),
-      ];
-    });
-    const weights = new FrozenWeights(new Map(tensors));
-    const size = { taps: tapShapes(resnet18, 64, ['level3', 'half3']), side: 64, backbone: resnet18 };
-    const own = { ...world(), ...size, backboneWeights: () => weights };
-    const state = pretrained(trunkOf('reduced'), own)!;
-    const feeds = { x: made('image', [1, 3, 64, 64]), ...state };
-    const found = await evaluate(runtime, feeds, ({ x, ...values }, graph) => {
-      const layers = new FrozenLayers(graph, weights, resnet18.batchNormEpsilon);
-      const { layer3, layer4 } = resnet18.forward(layers, x, ['layer3', 'layer4']);
-      const net = new FittedNet(graph, values, 'stage.');
-      return { layer4, stage: trunkOf('reduced').scales(net, [layer3], resnet18)[0] };
-    });
-    expect(relativeError(floats(found.stage), floats(found.layer4))).toBeLessThan(1e-5);
-    expect(pretrained(trunkOf('reduced'), { ...own, backbone: efficientNetLite0 })).toBeUndefined();
+it('a step is measured before there is a defect', async () => {
+  const { engine } = new TestEngine(64);
+  const cost = await engine.measureTraining({
+    method: 'dra',
+    options: { batch: 3 },
+    backboneId: 'builtin:efficientnet-lite0' as BackboneId,
+    side: 64,
+    goodImages: 2,
+    defectImages: 0,
   });
-
-  it('a trial measures steps before there is a defect', async () => {
-    const costs: StepCost[] = [];
-    await fitToEnd(dra, world({ trial: { report: (cost) => void costs.push(cost) } }), o);
-    expect(costs.length).toBe(1);
-    expect(costs[0].stepMs).toBeGreaterThan(costs[0].forwardMs);
-    expect(costs[0].iterations).toBe(1);
-  });
+  expect(cost!.stepMs).toBeGreaterThan(cost!.forwardMs);
+  expect(cost!.iterations).toBe(defaults.steps);
 });
 
 it.each([
