@@ -16,11 +16,11 @@ import { clipBackbone } from '../../src/nn/clip/clip-backbone';
 import type { ClipConfig } from '../../src/nn/clip/config';
 import { clipTensors } from '../../src/nn/clip/recognise';
 import { FrozenWeights } from '../../src/nn/frozen-weights';
-import { usualStart } from '../../src/nn/initialisers';
 import type { Runtime } from '../../src/runtime/runtime';
 import { DETAILED_PROMPTS } from '../../src/text/prompt-presets';
 import { contextOf } from './fixed-taps';
 import type { Taps } from './fixed-taps';
+import { startWeights } from './start-weights';
 
 /** Input side, patches in a row, width of tokens, width of the space of texts. */
 export const WORLD = { side: 32, grid: 4, width: 6, embed: 5 } as const;
@@ -128,12 +128,7 @@ export const WORLD_CLIP: ClipConfig = {
 /** Its text tower: words and points are tokens. @param unknown words that it never learnt */
 export function worldTower(...unknown: readonly string[]): TextSource {
   const { width } = WORLD_CLIP.text;
-  const tensors = new Map(
-    [...clipTensors(WORLD_CLIP)].map(([name, shape]) => [
-      name,
-      floatTensor(shape, usualStart(name, shape)(new Rng(1, name), shape)),
-    ]),
-  );
+  const tensors = startWeights(clipTensors(WORLD_CLIP));
   tensors.set('logit_scale', floatTensor([], [3]));
   return {
     config: WORLD_CLIP,

@@ -12,7 +12,7 @@ import * as registry from '../../src/methods/registry';
 import type { Runtime } from '../../src/runtime/runtime';
 import { contextOf, scoreTaps, someOf } from './fixed-taps';
 import { WORLD, picturesOf, supportContext } from './support-world';
-import { weight } from './procedural';
+import { startWeights } from './start-weights';
 import { stepsOf } from './training-length';
 import type { Taps } from './fixed-taps';
 
@@ -53,14 +53,7 @@ const world = (): { taps: Taps; images: TensorData } => ({
 
 /** Of the network that the features are said to come from. */
 const weights = (): FrozenWeights =>
-  new FrozenWeights(
-    new Map(
-      [...expectedTensors(efficientNetLite0, [layerOf(efficientNetLite0, 'level4')])].map(([name, shape]) => [
-        name,
-        weight(name, shape),
-      ]),
-    ),
-  );
+  new FrozenWeights(startWeights(expectedTensors(efficientNetLite0, [layerOf(efficientNetLite0, 'level4')])));
 
 /** A fit's world, and what is inspected after it. */
 interface TinyWorld {
