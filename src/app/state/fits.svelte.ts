@@ -125,11 +125,7 @@ export class Fits {
   /** Deletes a fit; what it found goes with it. */
   async remove(fit: FitRecord): Promise<void> {
     this.list = this.list.filter(({ id }) => id !== fit.id);
-    await this.store.deleteFit(fit.id);
-    await this.client.engine(async (engine) => {
-      await engine.forget(fit.id);
-      return { ok: true, value: undefined };
-    });
+    await forgetFit(this.store, this.client, fit.id);
   }
 
   async #run(fit: FitRecord, title: string, images: FitImages): Promise<FitRecord | undefined> {
@@ -165,6 +161,19 @@ export class Fits {
       throw error;
     }
   }
+}
+
+/** Deletes what the store and the engine have of a fit. */
+export async function forgetFit(
+  store: Pick<FitStore, 'deleteFit'>,
+  client: Pick<EngineClient, 'engine'>,
+  id: FitId,
+): Promise<void> {
+  await store.deleteFit(id);
+  await client.engine(async (engine) => {
+    await engine.forget(id);
+    return { ok: true, value: undefined };
+  });
 }
 
 export const sourceOf = ({

@@ -10,6 +10,7 @@ import type { EvaluationItem, SetFigures } from '../../protocol/pixels-api';
 import type { FitRecord, ResultRecord } from '../../store/schema';
 import type { FitStore } from '../../store/fit-store';
 import type { EngineClient } from '../engine-client';
+import { sourceOf } from './fits.svelte';
 import type { JobKind, Jobs } from './jobs.svelte';
 import type { Entry } from './library.svelte';
 import type { Notices } from './notices.svelte';
@@ -71,24 +72,13 @@ export class Inspections {
     const start = performance.now();
     let done = 0;
     await this.jobs.run(what, (job) => {
-      const tick = () => {
-        const elapsedMs = performance.now() - start;
-        const remainingMs = done ? (elapsedMs / done) * (ordered.length - done) : undefined;
-        job.progress = {
-          phase: 'images',
-          done,
-          total: ordered.length,
-          unit: 'images',
-          elapsedMs,
-          remainingMs,
-        };
-      };
+      const tick = () => job.count('images', done, ordered.length, start);
       tick();
       return this.client.inspect(
         {
           jobId: crypto.randomUUID() as Parameters<EngineClient['inspect']>[0]['jobId'],
           spec: fit.spec,
-          images: ordered.map(({ imageId, name, image }) => ({ id: imageId, name, blob: image.blob })),
+          images: ordered.map(sourceOf),
         },
         (result) => {
           done++;

@@ -39,6 +39,13 @@ export class Job {
     if (heldOutLoss !== undefined) this.heldOutLosses = [...this.heldOutLosses, { step, loss: heldOutLoss }];
   }
 
+  /** Shows how many of some images are done. @param start when the first was begun, by `performance.now()` */
+  count(phase: string, done: number, total: number, start: number): void {
+    const elapsedMs = performance.now() - start;
+    const remainingMs = done ? (elapsedMs / done) * (total - done) : undefined;
+    this.progress = { phase, done, total, unit: 'images', elapsedMs, remainingMs };
+  }
+
   cancel(): void {
     this.ending = true;
     this.#abort.abort();

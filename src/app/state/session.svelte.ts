@@ -81,7 +81,7 @@ export class Session {
     this.inspections = new Inspections(fitStore, this.client, this.jobs, this.notices);
     this.comparison = new Comparison(fitStore, this.client);
     this.costs = new Costs(this.client);
-    this.shots = new Shots(fitStore, this.client, this.jobs);
+    this.shots = new Shots(fitStore, this.client, this.jobs, (method) => this.titleOf(method));
   }
 
   /** Opens what was open before the reload. */
@@ -179,30 +179,28 @@ export class Session {
    * one that fails doesn't stop the rest.
    */
   async fitSupport(taught: readonly TaughtMethod[], seed: number): Promise<void> {
-    const { open } = this.support;
     const { set } = this.library;
-    if (!open || !set || this.supportProblem(taught.map(({ method }) => method))) return;
-    const support = specOf(open);
-    const fitOne = async (own: TaughtMethod) => {
-      const images = await this.#supportImages(open.id, support);
-      const white = whiteOf([...images.all, ...this.library.entries]);
-      const plan = supportPlan(own, this, support, seed);
-      return plan && this.fits.start(plan, own.method.title, set, images, white);
-    };
-    await Promise.all(taught.map((own) => this.#showFit(() => fitOne(own))));
+    try {
+      const teaching = await this.#teaching(taught, seed);
+      if (!set || !teaching) return;
+      const { plans, images, white } = teaching;
+      const fitOne = (plan: FitPlan) => () =>
+        this.fits.start(plan, this.titleOf(plan.method), set, images, white);
+      await Promise.all(plans.map((plan) => this.#showFit(fitOne(plan))));
+    } catch (error) {
+      this.notices.fail(error);
+    }
   }
 
   /** Measures methods on the open set by how many images of the support set teach them. Failures become notices. */
   async measureShots(taught: readonly TaughtMethod[], seed: number): Promise<void> {
-    const { open } = this.support;
-    if (!open || this.supportProblem(taught.map(({ method }) => method))) return;
-    const support = specOf(open);
-    const plans = taught.flatMap((own) => supportPlan(own, this, support, seed) ?? []);
     this.jobs.endBackground();
     try {
-      const { all, others } = await this.#supportImages(open.id, support);
-      const white = whiteOf([...all, ...this.library.entries]);
-      await this.shots.measure(plans, { setId: open.id, images: all, others, white }, this.library.toInspect);
+      const teaching = await this.#teaching(taught, seed);
+      if (!teaching) return;
+      const { plans, images, white } = teaching;
+      const { all, others, supportSetId: setId } = images;
+      await this.shots.measure(plans, { setId, images: all, others, white }, this.library.toInspect);
     } catch (error) {
       this.notices.fail(error);
     }
@@ -302,6 +300,19 @@ export class Session {
     if (spec.support && !supportSetId) return `${title}, text only`;
     if (!supportSetId) return title;
     return `${title}, ${this.support.list.find(({ id }) => id === supportSetId)?.name ?? 'a deleted support set'}`;
+  }
+
+  /** Fits by which the open support set teaches methods, and its images; undefined when it can't. */
+  async #teaching(taught: readonly TaughtMethod[], seed: number) {
+    const { open } = this.support;
+    if (!open || this.supportProblem(taught.map(({ method }) => method))) return undefined;
+    const support = specOf(open);
+    const images = await this.#supportImages(open.id, support);
+    return {
+      plans: taught.flatMap((own) => supportPlan(own, this, support, seed) ?? []),
+      images,
+      white: whiteOf([...images.all, ...this.library.entries]),
+    };
   }
 
   /** A support set's images, and the good ones of the open set that aren't among them. */

@@ -5,7 +5,7 @@ import type { FitStore } from '../../store/fit-store';
 import type { SupportSetId } from '../../store/schema';
 import type { EngineClient } from '../engine-client';
 import type { FitImage, FitPlan } from './fits.svelte';
-import { defectOf, sourceOf } from './fits.svelte';
+import { defectOf, forgetFit, sourceOf } from './fits.svelte';
 import type { Job, Jobs } from './jobs.svelte';
 import type { Entry } from './library.svelte';
 import { draw } from './support-rules';
@@ -52,6 +52,7 @@ export class Shots {
     private readonly store: Pick<FitStore, 'deleteFit'>,
     private readonly client: Pick<EngineClient, 'fit' | 'inspect' | 'pixels' | 'engine'>,
     private readonly jobs: Pick<Jobs, 'runFit'>,
+    private readonly titleOf: (method: string) => string,
   ) {}
 
   /**
@@ -95,7 +96,7 @@ export class Shots {
       defects: drawn.filter(({ classIndex }) => classIndex !== normal).map(defectOf),
       others: others.map(sourceOf),
     };
-    const named = (phase: string) => `${plan.method}, ${shots} a class: ${phase}`;
+    const named = (phase: string) => `${this.titleOf(plan.method)}, ${shots} a class: ${phase}`;
     try {
       await this.client.fit(
         request,
@@ -119,7 +120,7 @@ export class Shots {
         tested: image.count,
       };
     } finally {
-      await this.#forget(fitId);
+      await forgetFit(this.store, this.client, fitId);
     }
   }
 
@@ -136,22 +137,11 @@ export class Shots {
       (result) => {
         if ('error' in result) return;
         found.set(result.imageId, result);
-        const elapsedMs = performance.now() - start;
-        const [done, total] = [found.size, tested.length];
-        const remainingMs = (elapsedMs / done) * (total - done);
-        job.progress = { phase, done, total, unit: 'images', elapsedMs, remainingMs };
+        job.count(phase, found.size, tested.length, start);
       },
       job.signal,
     );
     return found;
-  }
-
-  async #forget(fitId: FitId): Promise<void> {
-    await this.store.deleteFit(fitId);
-    await this.client.engine(async (engine) => {
-      await engine.forget(fitId);
-      return { ok: true, value: undefined };
-    });
   }
 }
 

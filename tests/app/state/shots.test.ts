@@ -67,7 +67,7 @@ class World {
         call({ forget: (id) => void this.forgotten.push(id) }),
     };
     const store = { deleteFit: async (id: string) => void this.deleted.push(id) };
-    this.shots = new Shots(store, client as unknown as EngineClient, this.jobs);
+    this.shots = new Shots(store, client as unknown as EngineClient, this.jobs, (method) => method);
   }
 
   measure(...methods: string[]): Promise<void> {
