@@ -190,7 +190,7 @@ export const dra: Detector<DraOptions> = {
       'value for 32 pixels of the input. Scores have no scale of their own. One good image is a poor reference for others.',
     cost:
       'Minutes of heavy training on features that are computed once; the full form trains the whole backbone and needs ' +
-      'a GPU. Inspection costs one and a quarter passes of the backbone, in the full form two and a half.',
+      'a GPU. Inspection costs one and a quarter passes of the backbone.',
   },
   options: {
     form: {
@@ -246,6 +246,8 @@ export const dra: Detector<DraOptions> = {
     },
   },
   needs: { taps: LEVELS, leastGoodImages: 1, defects: 'required', support: true },
+  // The full form sees the pixels.
+  taps: ({ form }) => (form === 'full' ? [] : LEVELS),
   leavesOut: false,
 
   memory(size, o) {

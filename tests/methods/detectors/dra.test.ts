@@ -172,6 +172,7 @@ describe.each(['reduced', 'full'])('a %s fit', (form) => {
       expect(after).toEqual(before);
     }
     expect(`${trunk}.level3.conv.weight` in state).toBe(form === 'full');
+    expect(dra.taps!(own)).toEqual(form === 'full' ? [] : ['level3', 'half3']);
     expect(floats(state['heads.composite.bn.running_var'])).not.toEqual(new Float32Array(10).fill(1));
   });
 
