@@ -4,10 +4,10 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { AppError } from '../src/base/errors';
 import type { BackboneId, FitId } from '../src/base/ids';
+import { standsOn } from '../src/engine/describe';
 import { Engine } from '../src/engine/engine';
 import { completeOptions } from '../src/methods/options';
 import type { Options } from '../src/methods/options';
-import { isTokenRole } from '../src/nn/backbones/backbone';
 import type { FitSpec } from '../src/protocol/engine-api';
 import { drawGood, readDataset } from './bench/dataset';
 import type { BenchImage, Dataset } from './bench/dataset';
@@ -204,7 +204,7 @@ async function runFewShot(
   { shots, draw, leftOut, seed }: { shots: number; draw: number; leftOut?: string; seed: number },
 ): Promise<Row> {
   const support = drawSupport(dataset, shots, draw, leftOut);
-  const seesTokens = Engine.method(method).needs.taps.some(isTokenRole);
+  const seesTokens = standsOn(Engine.method(method).needs) === 'clip';
   const backbone = seesTokens ? p.clip : p.backbone;
   const spec: FitSpec = {
     fitId: `${dataset.name}.${method}.${shots}.${draw}.${leftOut}.${seed}` as FitId,

@@ -16,5 +16,6 @@ export const describeMethods = (): MethodDescription[] =>
     sentence: detector.sentence ?? false,
   }));
 
-const standsOn = ({ taps }: Needs): MethodDescription['standsOn'] =>
+/** What a method's features come from. */
+export const standsOn = ({ taps }: Needs): MethodDescription['standsOn'] =>
   taps.some(isTokenRole) ? 'clip' : taps.length ? 'backbone' : 'pixels';

@@ -120,7 +120,6 @@ export class EngineFitContext implements FitContext {
     const { prompts, normal } = support;
     const choice = { backboneId, activation };
     return {
-      classes: prompts.classes.map(({ name }) => name),
       prompts,
       normal,
       defectClasses: this.images.defects.map(({ classIndex }) => classIndex!),

@@ -177,15 +177,13 @@ export interface TextSource {
 
 /** What a support set says of the images: those of the normal class are the good ones, all others the defects. */
 export interface Support {
-  /** Names, in the order of probabilities. */
-  readonly classes: readonly string[];
   /** Index of the class without a defect. */
   readonly normal: number;
   /** Class of each defective image. */
   readonly defectClasses: readonly number[];
   /** Whether each defective image has a mask. */
   readonly masked: readonly boolean[];
-  /** The words of the classes, in their order. */
+  /** The classes and their words, in the order of probabilities. */
   readonly prompts: PromptSet;
   /** Encodes every prompt, once: later fits find the vectors. @throws text/prompt */
   texts(): AsyncGenerator<FitProgress, TextVectors>;

@@ -188,7 +188,6 @@ export function supportContext(
     classes: CLASSES.map((name) => ({ name, states: [`{o} with ${name}`] })),
   };
   const support: Support = {
-    classes: CLASSES,
     prompts,
     normal: NORMAL,
     defectClasses,

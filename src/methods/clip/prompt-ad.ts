@@ -7,7 +7,6 @@ import {
   concat,
   div,
   enlargeAndBlur,
-  l2Normalise,
   max,
   mul,
   reduceMax,
@@ -21,13 +20,12 @@ import { cosine } from '../../nn/schedules';
 import type { Detector, FitContext, FitProgress, Inputs, MethodState } from '../contract';
 import { stackVectors } from '../kit/feature-cache';
 import { fitByGradient } from '../kit/gradient-fit';
-import { packMaps } from '../kit/packed-taps';
 import { BatchSampler } from '../kit/sampling';
 import { trainingBytes } from '../kit/training-graph';
 import type { StepSpec } from '../kit/training-graph';
 import { blurOption, rateOption, stepsOption } from '../kit/training-options';
 import { strangeness, sumOf, toGrid } from './maps';
-import { visualAssociation } from './references';
+import { rememberReferences, visualAssociation } from './references';
 import {
   TASKS,
   blank,
@@ -145,10 +143,12 @@ export const promptad: Detector<PromptAdOptions> = {
     const tower = await support.textTower();
     const texts = await readTexts(context, tower, support, o.classPhrases);
     const prompts = { tower, texts, scale: scaleOf(tower, o) };
-    const { global, local, ...galleries } = yield* normalTokens(context);
-    const learnt = yield* fitPrompts(context, prompts, { global, local }, o);
+    const tokens = yield* normalTokens(context);
+    const { gallery1, gallery2 } = tokens;
+    const learnt = yield* fitPrompts(context, prompts, tokens, o);
     return {
-      ...galleries,
+      gallery1,
+      gallery2,
       ...(await textPairs(context, prompts, learnt)),
       scale: floatTensor([], [prompts.scale]),
     };
@@ -195,45 +195,16 @@ function scaleOf({ weights }: FrozenTower, { logitScale }: PromptAdOptions): num
   return logitScale === 'raw' ? raw : Math.exp(raw);
 }
 
-/** Unit vectors of the good images. */
-interface NormalTokens {
-  /** Of each image, [E]. */
-  readonly global: readonly Float32Array[];
-  /** Its patches in the space of texts, [T·E]. */
-  readonly local: readonly Float32Array[];
-}
-
-/** Embeds the good images once. @returns also the galleries, [K·T,w] each */
-async function* normalTokens(
-  context: FitContext,
-): AsyncGenerator<FitProgress, NormalTokens & Readonly<Record<'gallery1' | 'gallery2', TensorData>>> {
-  const { taps, goodImages } = context;
-  const [patches, embed] = taps.accumulated!;
-  const [, width] = taps.gallery1!;
-  const rows = patches * width;
-  const local = patches * embed;
-  const tokens = { global: [] as Float32Array[], local: [] as Float32Array[] };
-  const galleries = [0, 1].map(() => new Float32Array(goodImages * rows));
-  const unitTokens = ({ taps: of }: Inputs) =>
-    packMaps([globalToken(of), of.accumulated!, of.gallery1!, of.gallery2!].map((tap) => l2Normalise(tap)));
-  for await (const { first, count, values } of context.embed('tokens', unitTokens)) {
-    const found = floats(values);
-    const size = embed + local + 2 * rows;
-    for (let i = 0; i < count; i++) {
-      const own = found.subarray(i * size, (i + 1) * size);
-      tokens.global.push(own.slice(0, embed));
-      tokens.local.push(own.slice(embed, embed + local));
-      galleries.forEach((gallery, g) => {
-        const from = embed + local + g * rows;
-        gallery.set(own.subarray(from, from + rows), (first + i) * rows);
-      });
-    }
-    yield { phase: 'features', done: first + count, total: goodImages, unit: 'images' };
-  }
-  const [gallery1, gallery2] = galleries.map((gallery) =>
-    floatTensor([goodImages * patches, width], gallery),
-  );
-  return { ...tokens, gallery1, gallery2 };
+/** What good images are remembered by: as a whole, by their patches in the space of texts, and the galleries. */
+function normalTokens(context: FitContext): ReturnType<typeof rememberReferences> {
+  const { classes, ...patches } = context.taps;
+  const places = (['accumulated', 'gallery1', 'gallery2'] as const).map((role) => ({
+    name: role,
+    shape: patches[role]!,
+    tokens: ({ taps }: Inputs) => taps[role]!,
+  }));
+  const whole = { name: 'global', shape: [1, classes![1]], tokens: ({ taps }: Inputs) => globalToken(taps) };
+  return rememberReferences(context, [whole, ...places]);
 }
 
 /** All that prompts are made of but what is learnt. */
@@ -270,10 +241,15 @@ export function promptStep(
 async function* fitPrompts(
   context: FitContext,
   prompts: Prompts,
-  { global, local }: NormalTokens,
+  { global, accumulated }: MethodState,
   o: PromptAdOptions,
 ): AsyncGenerator<FitProgress, MethodState> {
-  const items = Int32Array.from(global.keys());
+  const items = Int32Array.from({ length: context.goodImages }, (_, i) => i);
+  const some = (tokens: TensorData, images: Int32Array) => {
+    const data = floats(tokens);
+    const size = data.length / context.goodImages;
+    return stackVectors(Array.from(images, (i) => data.subarray(i * size, (i + 1) * size)));
+  };
   const sampler = new BatchSampler(context, items, Math.min(items.length, MOST_IMAGES));
   const schedule = cosine(o.learningRate, o.steps, Math.min(LEAST_RATE, o.learningRate));
   return yield* fitByGradient(context, {
@@ -282,11 +258,8 @@ async function* fitPrompts(
     iterations: o.steps,
     rate: (_net, iteration) => schedule(iteration),
     feeds: (_step, iteration) => {
-      const batch = Array.from(sampler.at(iteration));
-      return {
-        global: stackVectors(batch.map((i) => global[i])),
-        local: stackVectors(batch.map((i) => local[i])),
-      };
+      const batch = sampler.at(iteration);
+      return { global: some(global, batch), local: some(accumulated, batch) };
     },
   });
 }

@@ -106,7 +106,7 @@ export const semclip: Detector<SemClipOptions> = {
     remarkOn(context, support, wanted, o);
     if (!wanted.head && !wanted.maps) return known;
     const features = yield* supportFeatures(context, support, masks, wanted, o);
-    const classes = support.classes.length;
+    const classes = support.prompts.classes.length;
     const head = wanted.head ? yield* fitHead(context, features.labelled, classes, o.headSteps) : {};
     if (!wanted.maps) return { ...known, ...head };
     // The head is trained first: the long training can then be ended with all that is needed there.
@@ -140,7 +140,7 @@ function remarkOn(context: FitContext, support: Support, { head, maps }: Wanted,
   else if (!head) context.remark('Only one class has images: classes are told by texts alone.');
   if (!head) return;
   const seen = classesWithImages(context, support);
-  const unseen = support.classes.filter((_, c) => !seen.has(c));
+  const unseen = support.prompts.classes.filter((_, c) => !seen.has(c)).map(({ name }) => name);
   if (unseen.length)
     context.remark(`Without images, so never chosen by the class head: ${unseen.join(', ')}.`);
 }
