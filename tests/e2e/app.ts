@@ -54,6 +54,15 @@ export class App {
     rmSync(this.profile, { recursive: true, force: true });
   }
 
+  /** Opens the built-in sample and waits for its first verdict. */
+  async openSample(): Promise<void> {
+    await this.page.getByRole('button', { name: 'Open the sample' }).click();
+    await this.page
+      .getByText(/▲ strange 0\.\d\d/)
+      .first()
+      .waitFor();
+  }
+
   /** A real drop of files or folders, by their paths. */
   async drop(...paths: string[]): Promise<void> {
     const session = await this.context.newCDPSession(this.page);

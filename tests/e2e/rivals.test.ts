@@ -30,11 +30,7 @@ async function options(name: string, values: Readonly<Record<string, string>>): 
 }
 
 it('what a set can’t teach is said for the methods that need it', async () => {
-  await app.page.getByRole('button', { name: 'Open the sample' }).click();
-  await app.page
-    .getByText(/▲ strange 0\.\d\d/)
-    .first()
-    .waitFor();
+  await app.openSample();
   await app.idle();
   await app.go('Teach');
   await app.page.getByRole('button', { name: 'Seven classes' }).click();

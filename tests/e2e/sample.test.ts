@@ -22,11 +22,7 @@ it('says which provider computes, and why', async () => {
 
 it('one button: sample, fit, heatmaps', async () => {
   const start = Date.now();
-  await app.page.getByRole('button', { name: 'Open the sample' }).click();
-  await app.page
-    .getByText(/▲ strange 0\.\d\d/)
-    .first()
-    .waitFor();
+  await app.openSample();
   console.log(`first verdict after ${((Date.now() - start) / 1000).toFixed(1)} s`);
   await app.idle();
   console.log(`everything inspected after ${((Date.now() - start) / 1000).toFixed(1)} s`);

@@ -6,11 +6,7 @@ beforeAll(async () => {
   app = await App.open();
   // A step is measured and trained while others may want the two cores.
   app.page.setDefaultTimeout(120_000);
-  await app.page.getByRole('button', { name: 'Open the sample' }).click();
-  await app.page
-    .getByText(/▲ strange 0\.\d\d/)
-    .first()
-    .waitFor();
+  await app.openSample();
   await app.idle();
 });
 afterAll(() => app.close());

@@ -7,13 +7,13 @@ import type { Backbone } from '../../src/nn/backbones/backbone';
 import { efficientNetLite0 } from '../../src/nn/backbones/efficientnet';
 import { RESNETS } from '../../src/nn/backbones/resnet';
 import { upperPart } from '../../src/nn/backbones/upper-part';
-import { visionTransformer } from '../../src/nn/backbones/vit';
 import { FrozenWeights } from '../../src/nn/frozen-weights';
 import { FrozenLayers } from '../../src/nn/layers';
 import { DeclaringNet } from '../../src/nn/net';
 import { relativeError } from '../support/golden';
 import { openNodeRuntime } from '../support/node-runtime';
 import { unit, weight } from '../support/procedural';
+import { TINY_VIT } from '../support/small-backbone';
 
 const runtime = openNodeRuntime();
 
@@ -67,18 +67,7 @@ describe.each([
 });
 
 it('there is none of a transformer: its maps leave the class token out', () => {
-  const vit = visionTransformer({
-    width: 64,
-    depth: 4,
-    patch: 8,
-    grid: 4,
-    mlp: 64,
-    layerScale: false,
-    registers: 0,
-    positionsForPrefix: true,
-    classes: 0,
-  });
   const graph = new GraphBuilder();
-  const level3 = level3Of(graph, vit, 32);
-  expect(upperPart(vit, new DeclaringNet(graph), level3, 32, 'level3', 'level4')).toBeUndefined();
+  const level3 = level3Of(graph, TINY_VIT, 32);
+  expect(upperPart(TINY_VIT, new DeclaringNet(graph), level3, 32, 'level3', 'level4')).toBeUndefined();
 });

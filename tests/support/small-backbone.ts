@@ -13,6 +13,7 @@ import type { Detector, MethodState } from '../../src/methods/contract';
 import type { Options } from '../../src/methods/options';
 import { IMAGENET, LEVEL_ROLES, TapCollector, expectedTensors } from '../../src/nn/backbones/backbone';
 import type { Backbone } from '../../src/nn/backbones/backbone';
+import { visionTransformer } from '../../src/nn/backbones/vit';
 import { FrozenWeights } from '../../src/nn/frozen-weights';
 import type { ImageSource } from '../../src/protocol/engine-api';
 import type { Runtime } from '../../src/runtime/runtime';
@@ -41,6 +42,19 @@ const backbone: Backbone = {
     return taps.found;
   },
 };
+
+/** A transformer: its maps have no layers above them. */
+export const TINY_VIT = visionTransformer({
+  width: 64,
+  depth: 4,
+  patch: 8,
+  grid: 4,
+  mlp: 64,
+  layerScale: false,
+  registers: 0,
+  positionsForPrefix: true,
+  classes: 0,
+});
 
 export function smallBackbone(): LoadedBackbone {
   const tensors = [...expectedTensors(backbone, LEVEL_ROLES)].map(([name, shape]): [string, TensorData] => {

@@ -1,8 +1,7 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { BackboneId } from '../../../src/base/ids';
 import { Rng } from '../../../src/base/rng';
 import { floatTensor, floats, sizeOf } from '../../../src/base/tensor';
-import type { TensorData } from '../../../src/base/tensor';
 import { l2Normalise, reshape } from '../../../src/graph/ops/index';
 import { fused, promptad } from '../../../src/methods/clip/prompt-ad';
 import { visualAssociation } from '../../../src/methods/clip/references';
@@ -12,6 +11,7 @@ import { defaultOptions } from '../../../src/methods/options';
 import { generateImage } from '../../../src/sample/generate';
 import { DETAILED_PROMPTS } from '../../../src/text/prompt-presets';
 import { float } from '../../graph/samples';
+import { brokenOff, checkpointIn } from '../../support/broken-off';
 import { TestEngine } from '../../support/engine';
 import { fitToEnd, scoreTaps, someOf } from '../../support/fixed-taps';
 import { evaluate, openNodeRuntime } from '../../support/node-runtime';
@@ -120,36 +120,12 @@ describe('a few good images', () => {
   it('broken off and taken up again, the same', async () => {
     const long = { ...short, steps: 12 };
     const whole = await fitToEnd(promptad, world(), long);
-    const pieces = new Map<string, TensorData>();
-    const kept: Partial<FitContext> = {
-      checkpoint: {
-        get: async (key) => pieces.get(key),
-        put: async (key, piece) => void pieces.set(key, structuredClone(piece)),
-      },
-    };
-    // Every step lies beyond the last checkpoint.
-    let now = 0;
-    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 20_000));
-    try {
-      const broken = promptad.fit(world(kept), long);
-      for (;;) {
-        const { value, done } = await broken.next();
-        if (done) throw new Error('ended too early');
-        if (value.phase === 'training' && value.done === 7) break;
-      }
-      await broken.return({});
-      let first: number | undefined;
-      const again = promptad.fit(world(kept), long);
-      let step = await again.next();
-      while (!step.done) {
-        if (step.value.phase === 'training') first ??= step.value.done;
-        step = await again.next();
-      }
-      expect(first).toBeGreaterThan(5);
-      expect(step.value).toEqual(whole);
-    } finally {
-      clock.mockRestore();
-    }
+    const { first, state } = await brokenOff(
+      (pieces) => promptad.fit(world({ checkpoint: checkpointIn(pieces) }), long),
+      7,
+    );
+    expect(first).toBeGreaterThan(5);
+    expect(state).toEqual(whole);
   });
 
   it('ended by hand, what was learnt by then is kept', async () => {

@@ -1,10 +1,11 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { floats, sizeOf } from '../../../src/base/tensor';
 import type { TensorData } from '../../../src/base/tensor';
 import type { SemClipOptions } from '../../../src/methods/clip/options';
 import { semclip } from '../../../src/methods/clip/sem-clip';
 import type { FitContext, FitProgress, MethodState, StepCost } from '../../../src/methods/contract';
 import { defaultOptions } from '../../../src/methods/options';
+import { brokenOff, checkpointIn } from '../../support/broken-off';
 import { SHARES, fitToEnd, scoreTaps, someOf } from '../../support/fixed-taps';
 import { openNodeRuntime } from '../../support/node-runtime';
 import { CLASSES, WORLD, picturesOf, supportContext, worldTexts } from '../../support/support-world';
@@ -164,38 +165,15 @@ describe('a few shots', () => {
   });
 
   it('broken off and taken up again, the same', async () => {
-    const whole = await fitToEnd(semclip, fewShot(), { ...short, steps: 12 });
-    const pieces = new Map<string, TensorData>();
-    const world: Partial<FitContext> = {
-      checkpoint: {
-        get: async (key) => pieces.get(key),
-        put: async (key, piece) => void pieces.set(key, structuredClone(piece)),
-      },
-    };
-    // Every step lies beyond the last checkpoint.
-    let now = 0;
-    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 20_000));
-    try {
-      const broken = semclip.fit(fewShot({ world }), { ...short, steps: 12 });
-      for (;;) {
-        const { value, done } = await broken.next();
-        if (done) throw new Error('ended too early');
-        if (value.phase === 'training' && value.done === 7) break;
-      }
-      await broken.return({});
-      expect(pieces.has('training.transformation')).toBe(true);
-      let first: number | undefined;
-      const again = semclip.fit(fewShot({ world }), { ...short, steps: 12 });
-      let step = await again.next();
-      while (!step.done) {
-        if (step.value.phase === 'training') first ??= step.value.done;
-        step = await again.next();
-      }
-      expect(first).toBeGreaterThan(5);
-      expect(step.value).toEqual(whole);
-    } finally {
-      clock.mockRestore();
-    }
+    const long = { ...short, steps: 12 };
+    const whole = await fitToEnd(semclip, fewShot(), long);
+    const { kept, first, state } = await brokenOff(
+      (pieces) => semclip.fit(fewShot({ world: { checkpoint: checkpointIn(pieces) } }), long),
+      7,
+    );
+    expect(kept).toContain('training.transformation');
+    expect(first).toBeGreaterThan(5);
+    expect(state).toEqual(whole);
   });
 
   it('ended by hand while it learns classes: kept without transformation layers', async () => {

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { BackboneId, JobId } from '../../../src/base/ids';
 import { Rng } from '../../../src/base/rng';
 import { floatTensor, floats, sizeOf } from '../../../src/base/tensor';
@@ -12,29 +12,18 @@ import { dra } from '../../../src/methods/detectors/dra';
 import type { DraOptions } from '../../../src/methods/detectors/dra';
 import { gradientMap } from '../../../src/methods/detectors/dra-heads';
 import { defaultOptions } from '../../../src/methods/options';
-import { visionTransformer } from '../../../src/nn/backbones/vit';
 import { generateImage } from '../../../src/sample/generate';
+import { brokenOff } from '../../support/broken-off';
 import { TestEngine } from '../../support/engine';
 import { contextOf, fitToEnd } from '../../support/fixed-taps';
 import { relativeError } from '../../support/golden';
 import { evaluate, openNodeRuntime } from '../../support/node-runtime';
-import { scoreSmall, smallBackbone, smallContext } from '../../support/small-backbone';
+import { TINY_VIT, scoreSmall, smallBackbone, smallContext } from '../../support/small-backbone';
 
 const runtime = openNodeRuntime();
 const detector = dra as unknown as Detector;
 const SIDE = 32;
 const defaults = defaultOptions(dra.options) as DraOptions;
-const TINY_VIT = visionTransformer({
-  width: 64,
-  depth: 4,
-  patch: 8,
-  grid: 4,
-  mlp: 64,
-  layerScale: false,
-  registers: 0,
-  positionsForPrefix: true,
-  classes: 0,
-});
 
 /** Long enough for what is made up here. */
 const long: DraOptions = {
@@ -231,24 +220,9 @@ describe.each(['reduced', 'full'])('a %s fit', (form) => {
   it('broken off and taken up again, the same', async () => {
     const o = { ...short, steps: 8 };
     const whole = await fitToEnd(dra, context(), o);
-    const pieces = new Map<string, TensorData>();
-    let now = 0;
-    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += 20_000));
-    try {
-      const broken = dra.fit(context(4, 4, { pieces }), o);
-      for (let step = await broken.next(); step.value; step = await broken.next())
-        if ('phase' in step.value && step.value.phase === 'training' && step.value.done === 5) break;
-      await broken.return({});
-      const again = dra.fit(context(4, 4, { pieces }), o);
-      const done: number[] = [];
-      let step = await again.next();
-      for (; !step.done; step = await again.next())
-        if (step.value.phase === 'training') done.push(Number(step.value.done));
-      expect(done[0]).toBeGreaterThan(3);
-      expect(step.value).toEqual(whole);
-    } finally {
-      clock.mockRestore();
-    }
+    const { first, state } = await brokenOff((pieces) => dra.fit(context(4, 4, { pieces }), o), 5);
+    expect(first).toBeGreaterThan(3);
+    expect(state).toEqual(whole);
   });
 
   it('one good image is its own reference, and that is said', async () => {
