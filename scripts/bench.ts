@@ -1,7 +1,7 @@
 /** `npm run bench -- --help` */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { AppError } from '../src/base/errors';
 import type { BackboneId, FitId } from '../src/base/ids';
 import { standsOn } from '../src/engine/describe';
@@ -37,7 +37,8 @@ npm run bench -- --data DIR[,DIR...] [options]
   --draws N             support sets drawn for each number of shots (default: 3)
   --clip NAME|FILE      the encoder of those that see tokens (default: sem-encoder); others take --backbone and --size
   --leave-out group     tests one defect at a time, which the support lacks: files of one name up to the first _
-  --json FILE           rows as JSON; what is not defined is null
+  --json FILE           rows as JSON, written after each run; what is not defined is null
+  --resume              takes the runs that FILE holds already as done; wrong once code or weights have changed
   --doc NAME            writes the table as section NAME of docs/bench.md (means only, with several seeds)
   --maps DIR            anomaly maps as DIR/<data>/<method>/<test path>.npy (float32, size x size)
 
@@ -60,6 +61,8 @@ interface Plan {
   readonly leaveOut: boolean;
   readonly provider: 'cpu' | 'wasm' | 'webgpu';
   readonly json: string | undefined;
+  /** Rows of runs that are done. */
+  readonly rows: Row[];
   readonly maps: string | undefined;
   readonly doc: string | undefined;
 }
@@ -85,6 +88,7 @@ function readFlags() {
         clip: { type: 'string', default: 'sem-encoder' },
         'leave-out': { type: 'string' },
         json: { type: 'string' },
+        resume: { type: 'boolean', default: false },
         maps: { type: 'string' },
         doc: { type: 'string' },
         help: { type: 'boolean', default: false },
@@ -130,9 +134,33 @@ function plan(flags: ReturnType<typeof readFlags>): Plan {
     leaveOut: leaveOut !== undefined,
     provider,
     json: flags.json,
+    rows: flags.resume ? rowsIn(flags.json ?? usage('--resume takes up what --json names')) : [],
     maps: flags.maps,
     doc: flags.doc,
   };
+}
+
+const rowsIn = (file: string): Row[] =>
+  existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Row[]) : [];
+
+/** The row of a run: made, and written at once, unless an earlier command did. */
+async function rowOf<K extends Partial<Row>>(
+  p: Plan,
+  run: K,
+  make: () => Promise<Omit<Row, keyof K>>,
+): Promise<Row> {
+  const known = p.rows.find((row) =>
+    Object.entries(run).every(([name, value]) => isDeepStrictEqual(row[name as keyof Row], value)),
+  );
+  if (known) return known;
+  const row = { ...run, ...(await make()) } as unknown as Row;
+  p.rows.push(row);
+  if (p.json) writeFileSync(p.json, `${JSON.stringify(p.rows, null, 2)}\n`);
+  const { data, method, seed, shots, draw, leftOut } = row;
+  const drawn =
+    shots === undefined ? '' : `, ${shots} shots, draw ${draw}${leftOut ? ` without ${leftOut}` : ''}`;
+  console.error(`${data} ${method} seed ${seed}${drawn}: done`);
+  return row;
 }
 
 const weightsOf = (name: string): BackboneId => (/[./]/.test(name) ? name : `builtin:${name}`) as BackboneId;
@@ -174,25 +202,25 @@ async function runOne(
     seed,
     white: 255,
   };
-  const { results, ...costs } =
-    method === MEAN_IMAGE
-      ? { ...NO_COSTS, results: await host.meanImage(spec, good, dataset.test) }
-      : await fitAndInspect(host, spec, good, dataset);
-  const figures = await evaluate(dataset.test, results, p.size);
-  if (p.maps) writeMaps(p.maps, dataset, method, p.size, results);
-  return {
+  const run = {
     data: dataset.name,
     method,
+    options: p.options[method],
     backbone: p.backbone,
     size: p.size,
     seed,
     provider: host.provider,
     nGood: good.length,
     nTest: dataset.test.length,
-    ...figures,
-    ...costs,
-    peakRssMb: peakMb(),
   };
+  return rowOf(p, run, async () => {
+    const { results, ...costs } =
+      method === MEAN_IMAGE
+        ? { ...NO_COSTS, results: await host.meanImage(spec, good, dataset.test) }
+        : await fitAndInspect(host, spec, good, dataset);
+    if (p.maps) writeMaps(p.maps, dataset, method, p.size, results);
+    return { ...(await evaluate(dataset.test, results, p.size)), ...costs, peakRssMb: peakMb() };
+  });
 }
 
 /** One support set: drawn, fitted on, and the rest of the set inspected. */
@@ -216,11 +244,10 @@ async function runFewShot(
     white: 255,
     support: support.spec,
   };
-  const tested = { ...dataset, test: support.rest };
-  const { results, ...costs } = await fitAndInspect(host, spec, support.good, tested, support.defects);
-  return {
+  const run = {
     data: dataset.name,
     method,
+    options: spec.options,
     backbone,
     ...(seesTokens && { encoder: backbone }),
     size: spec.side,
@@ -231,17 +258,27 @@ async function runFewShot(
     provider: host.provider,
     nGood: support.good.length,
     nTest: support.rest.length,
-    ...(await evaluate(support.rest, results, spec.side)),
-    ...classFigures(support, support.rest, results),
-    unlike: shareUnlike(results),
-    ...costs,
-    peakRssMb: peakMb(),
   };
+  return rowOf(p, run, async () => {
+    const tested = { ...dataset, test: support.rest };
+    const { results, ...costs } = await fitAndInspect(host, spec, support.good, tested, support.defects);
+    return {
+      ...(await evaluate(support.rest, results, spec.side)),
+      ...classFigures(support, support.rest, results),
+      unlike: shareUnlike(results),
+      ...costs,
+      peakRssMb: peakMb(),
+    };
+  });
 }
 
 /** Every run of a few-shot method on a data set, and their means. */
-async function runAllShots(host: BenchHost, p: Plan, dataset: Dataset, method: string) {
-  const rows: Row[] = [];
+async function runAllShots(
+  host: BenchHost,
+  p: Plan,
+  dataset: Dataset,
+  method: string,
+): Promise<readonly ShownRow[]> {
   const shown: ShownRow[] = [];
   const groups = p.leaveOut ? defectGroups(dataset) : [undefined];
   for (const shots of p.shots) {
@@ -249,16 +286,11 @@ async function runAllShots(host: BenchHost, p: Plan, dataset: Dataset, method: s
     // Text alone draws nothing.
     for (let draw = 0; draw < (shots ? p.draws : 1); draw++)
       for (const leftOut of groups)
-        for (const seed of p.seeds) {
+        for (const seed of p.seeds)
           own.push(await runFewShot(host, p, dataset, method, { shots, draw, leftOut, seed }));
-          console.error(
-            `${dataset.name} ${method} ${shots} shots, draw ${draw}${leftOut ? ` without ${leftOut}` : ''}: done`,
-          );
-        }
-    rows.push(...own);
     shown.push(...own.map((row) => ({ ...row })), ...(own.length > 1 ? [meanOf(own)] : []));
   }
-  return { rows, shown };
+  return shown;
 }
 
 type Costs = Pick<
@@ -332,22 +364,15 @@ async function main(): Promise<void> {
   }
   const p = plan(flags);
   const host = await openHost(p.provider);
-  const rows: Row[] = [];
   const shown: ShownRow[] = [];
   for (const dataset of p.datasets)
     for (const method of p.methods) {
       if (Engine.methods[method]?.needs.support) {
-        const fewShot = await runAllShots(host, p, dataset, method);
-        rows.push(...fewShot.rows);
-        shown.push(...fewShot.shown);
+        shown.push(...(await runAllShots(host, p, dataset, method)));
         continue;
       }
       const own: Row[] = [];
-      for (const seed of p.seeds) {
-        own.push(await runOne(host, p, dataset, method, seed));
-        console.error(`${dataset.name} ${method} seed ${seed}: done`);
-      }
-      rows.push(...own);
+      for (const seed of p.seeds) own.push(await runOne(host, p, dataset, method, seed));
       shown.push(...own.map((row) => ({ ...row })), ...(own.length > 1 ? [meanOf(own)] : []));
     }
   await host.close();
@@ -358,7 +383,6 @@ async function main(): Promise<void> {
     const rowsOfDoc = means.length ? shown.filter((row) => means.includes(row) || row.shots === 0) : shown;
     writeSection('docs/bench.md', p.doc, commandLine(), tableOf(rowsOfDoc));
   }
-  if (p.json) writeFileSync(p.json, `${JSON.stringify(rows, null, 2)}\n`);
 }
 
 main().catch((error: unknown) => {

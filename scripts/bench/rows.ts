@@ -1,10 +1,12 @@
 import { mean, standardDeviation } from '../../src/metrics/statistics';
+import type { Options } from '../../src/methods/options';
 import type { Figures } from './evaluate';
 
 /** A run of one method on one data set. */
 export interface Row extends Figures {
   readonly data: string;
   readonly method: string;
+  readonly options: Options;
   readonly backbone: string;
   readonly size: number;
   readonly seed: number;
