@@ -33,11 +33,12 @@ import type { HeldOut } from './calibrate';
 import { JobClock } from './clock';
 import type { Collaborators } from './collaborators';
 import { Encoders, keyOf } from './encoders';
-import { BATCH, EngineFitContext, FitControl, TrialContext, startFit } from './fit';
+import { EngineFitContext, TrialContext, startFit } from './fit';
 import { FeatureExtractor, disposeTaps, stackImages, tappedRoles } from './features';
 import { estimateFit } from './memory';
 import { Redrawer } from './redrawer';
 import { Scorer } from './scorer';
+import { BATCH, FitControl } from './world';
 
 /** What the SEM encoder's stem is made of. */
 const STEM_BACKBONE = 'builtin:efficientnet-lite0' as BackboneId;

@@ -139,8 +139,8 @@ export interface Checkpoint {
   put(key: string, piece: TensorData): Promise<void>;
 }
 
-/** Which images of a fit. */
-export type Portion = 'good' | 'defects';
+/** Which images of a fit: those of a detector's, or the labelled ones of a classifier's. */
+export type Portion = 'good' | 'defects' | 'labelled';
 
 /**
  * Another picture made of one before it is embedded: turned over, or with a piece of a good one in it. The same every
@@ -191,13 +191,19 @@ export interface Support {
   textTower(): Promise<TextSource>;
 }
 
-/** All that a fit may ask of the world. */
-export interface FitContext extends FitSize {
+/** All that training may ask of the world, whatever is trained. */
+export interface FitWorld {
+  readonly taps: FitSize['taps'];
+  readonly side: number;
+  readonly backbone: Backbone;
+  /** How many images a portion has. */
+  count(of: Portion): number;
   rng(stream: string): Rng;
   /**
-   * The good images in their order, or the defective ones, through the backbone and `build`, read back batch by
-   * batch. Batches are checkpointed under `key`: a resumed fit doesn't compute them again.
+   * A portion's images in their order through the backbone and `build`, read back batch by batch. Batches are
+   * checkpointed under `key`: a resumed fit doesn't compute them again.
    * @param build from features [B,C,h,w] to any value whose first axis is B
+   * @param of the good ones when left out
    * @param view makes other images of them; a key of its own for each
    */
   embed(
@@ -206,10 +212,6 @@ export interface FitContext extends FitSize {
     of?: Portion,
     view?: View,
   ): AsyncGenerator<EmbeddedBatch>;
-  /** Mask of a defective image at side×side, 0 or 1. @throws fit/mask also where there is none */
-  defectMask(index: number): Promise<Uint8Array>;
-  /** Undefined for methods that take none. */
-  readonly support?: Support;
   /** The weights behind the features, for methods that train the network itself. */
   backboneWeights(): FrozenWeights;
   compile(graph: Graph, resident?: readonly string[]): Promise<FitProgram>;
@@ -222,6 +224,14 @@ export interface FitContext extends FitSize {
   remark(text: string): void;
   /** Set when only the cost of a step is wanted: training reports it and ends. */
   readonly trial?: { report(cost: StepCost): void };
+}
+
+/** What a detector's fit may ask beside. */
+export interface FitContext extends FitSize, FitWorld {
+  /** Mask of a defective image at side×side, 0 or 1. @throws fit/mask also where there is none */
+  defectMask(index: number): Promise<Uint8Array>;
+  /** Undefined for methods that take none. */
+  readonly support?: Support;
 }
 
 /** An anomaly detector: a description. It never sees a session, a worker, the DOM or the database. */

@@ -70,6 +70,7 @@ export function contextOf(
     taps: Object.fromEntries(Object.entries(taps).map(([role, tap]) => [role, tap.shape.slice(1)])),
     side,
     goodImages: images,
+    count: (of) => (of === 'good' ? images : 0),
     defectImages: 0,
     backbone: efficientNetLite0,
     rng: options.rng ?? ((stream) => new Rng(seed, stream)),

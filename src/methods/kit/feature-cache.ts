@@ -3,7 +3,7 @@ import { floatsToHalves, halvesToFloats } from '../../base/float16';
 import { floatTensor, floats } from '../../base/tensor';
 import type { TensorData } from '../../base/tensor';
 import type { Value } from '../../graph/value';
-import type { FitContext, FitProgress, Inputs, Portion } from '../contract';
+import type { FitWorld, FitProgress, Inputs, Portion } from '../contract';
 
 /** Features beyond this are kept at half precision in the checkpoint store instead of in memory. */
 const MEMORY_BYTES = 384 * 2 ** 20;
@@ -28,7 +28,7 @@ export class FeatureStore implements FeatureCache {
 
   /** @param inMemory whether all that will come fit there */
   constructor(
-    private readonly checkpoint: FitContext['checkpoint'],
+    private readonly checkpoint: FitWorld['checkpoint'],
     private readonly key: string,
     readonly width: number,
     private readonly inMemory: boolean,
@@ -65,13 +65,13 @@ export const fitsInMemory = (images: number, width: number, memoryBytes = MEMORY
  * @param build from features to [B, …]; what follows the first axis is one vector an image
  */
 export async function* cacheFeatures(
-  context: FitContext,
+  context: FitWorld,
   key: string,
   build: (inputs: Inputs) => Value,
   of: Portion = 'good',
   memoryBytes = MEMORY_BYTES,
 ): AsyncGenerator<FitProgress, FeatureCache> {
-  const total = of === 'good' ? context.goodImages : context.defectImages;
+  const total = context.count(of);
   let store: FeatureStore | undefined;
   for await (const { first, count, values } of context.embed(key, build, of)) {
     const found = floats(values);

@@ -2,7 +2,7 @@ import { AppError } from '../../base/errors';
 import { floatTensor, floats } from '../../base/tensor';
 import type { DeviceTensor } from '../../runtime/device-tensor';
 import type { Feeds } from '../../runtime/program';
-import type { FitContext, FitProgress, MethodState } from '../contract';
+import type { FitWorld, FitProgress, MethodState } from '../contract';
 import { Trainer } from './trainer';
 import type { NetVectors } from './trainer';
 import type { StepSpec } from './training-graph';
@@ -72,7 +72,7 @@ interface Standing {
  * @throws fit/diverged when no finite loss was ever seen
  */
 export async function* fitByGradient(
-  context: FitContext,
+  context: FitWorld,
   fit: GradientFit,
 ): AsyncGenerator<FitProgress, MethodState> {
   const trainer = new Trainer(context, fit.steps, fit.start);
@@ -91,7 +91,7 @@ export async function* fitByGradient(
 }
 
 async function* train(
-  context: FitContext,
+  context: FitWorld,
   trainer: Trainer,
   fit: GradientFit,
   standing: Standing,
@@ -183,7 +183,7 @@ async function heldOut(trainer: Trainer, looks: NonNullable<GradientFit['heldOut
   return sum / batches.length;
 }
 
-function diverged(context: FitContext, fit: GradientFit, standing: Standing, usable: boolean): void {
+function diverged(context: FitWorld, fit: GradientFit, standing: Standing, usable: boolean): void {
   const cause = fit.divergence ?? 'the learning rate is too high for these images';
   const fact = `the loss stopped being a finite number at step ${standing.iteration + 1} of ${fit.iterations}`;
   const hint = `Likely ${cause}.`;
@@ -195,7 +195,7 @@ const checkpointKey = (fit: GradientFit): string => `training.${fit.key}`;
 
 /** [iteration, best loss, best iteration, bestful?], everything packed, then the best or last good vectors. */
 async function save(
-  context: FitContext,
+  context: FitWorld,
   trainer: Trainer,
   fit: GradientFit,
   standing: Standing,
@@ -218,7 +218,7 @@ async function save(
 }
 
 async function resume(
-  context: FitContext,
+  context: FitWorld,
   trainer: Trainer,
   fit: GradientFit,
   standing: Standing,
@@ -242,7 +242,7 @@ async function resume(
 
 /** Times a few iterations, and the forward pass of the first step, after a warm-up. */
 async function* measure(
-  context: FitContext,
+  context: FitWorld,
   trainer: Trainer,
   fit: GradientFit,
 ): AsyncGenerator<FitProgress, void> {

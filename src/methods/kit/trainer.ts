@@ -5,12 +5,12 @@ import { rates, slotNames, slotStart } from '../../nn/optimisers';
 import type { OptimiserSpec } from '../../nn/optimisers';
 import type { DeviceTensor } from '../../runtime/device-tensor';
 import type { Feeds } from '../../runtime/program';
-import type { FitContext, FitProgram, MethodState } from '../contract';
+import type { FitWorld, FitProgram, MethodState } from '../contract';
 import { declareNets, emitStep, nextName, ratesName, vectorName } from './training-graph';
 import type { EmittedStep, NetLayouts, StepMode, StepSpec } from './training-graph';
 
 /** What a trainer asks of the world. */
-export type TrainerContext = Pick<FitContext, 'compile' | 'upload' | 'read' | 'rng'>;
+export type TrainerContext = Pick<FitWorld, 'compile' | 'upload' | 'read' | 'rng'>;
 
 /** Parameters and running statistics of every network, read back. */
 export type NetVectors = Readonly<Record<string, { parameters: Float32Array; statistics: Float32Array }>>;

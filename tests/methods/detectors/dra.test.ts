@@ -4,7 +4,7 @@ import { Rng } from '../../../src/base/rng';
 import { floatTensor, floats, sizeOf } from '../../../src/base/tensor';
 import type { TensorData } from '../../../src/base/tensor';
 import { FeatureExtractor } from '../../../src/engine/features';
-import { FitControl } from '../../../src/engine/fit';
+import { FitControl } from '../../../src/engine/world';
 import { stateValues } from '../../../src/engine/scorer';
 import { GraphBuilder } from '../../../src/graph/builder';
 import type { Detector, FitContext, MethodState } from '../../../src/methods/contract';
