@@ -33,7 +33,7 @@ describe('images with defects', () => {
     ({
       side: 8,
       defectImages: masks.length,
-      count: (of) => (of === 'defects' ? masks.length : 0),
+      count: (of: string) => (of === 'defects' ? masks.length : 0),
       defectMask: async (index: number) => masks[index],
       remark: (text: string) => void remarks.push(text),
       async *embed() {
