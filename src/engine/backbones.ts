@@ -1,7 +1,7 @@
 import { AppError } from '../base/errors';
 import type { BackboneId } from '../base/ids';
 import type { Shape, TensorData } from '../base/tensor';
-import { LEVEL_ROLES, expectedTensors } from '../nn/backbones/backbone';
+import { LEVEL_ROLES, expectedTensors, layerOf } from '../nn/backbones/backbone';
 import type { Backbone } from '../nn/backbones/backbone';
 import { recogniseBackbone } from '../nn/backbones/recognise';
 import { FAMILIAR, clipBackbone } from '../nn/clip/clip-backbone';
@@ -70,7 +70,8 @@ interface ClipParts {
 }
 
 /**
- * Opens a weights file: recognises it and reads the tensors that tapped layers need; of a CLIP its vision tower.
+ * Opens a weights file: recognises it and reads the tensors that tapped layers need; of a CLIP its vision tower. A file
+ * without the layers behind the last level, as features alone are published, has no pooled vector to tap.
  * @param clip without it no CLIP is opened
  * @throws model/…
  */
@@ -79,10 +80,11 @@ export async function loadBackbone(source: ByteSource, clip?: ClipParts): Promis
   const recognised = clip && recogniseClip(shapesOf(file));
   if (recognised) return loadVisionTower(file, recognised, clip);
   const { backbone, prefix } = recogniseBackbone(shapesOf(file));
-  const layers = LEVEL_ROLES.map((role) => backbone.levels[role]);
+  const roles = [...LEVEL_ROLES, 'pooled'] as const;
+  const layers = roles.map((role) => layerOf(backbone, role));
   const tensors = new Map<string, TensorData>();
   for (const name of expectedTensors(backbone, layers).keys())
-    tensors.set(name, await file.read(prefix + name));
+    if (file.tensors.has(prefix + name)) tensors.set(name, await file.read(prefix + name));
   return { backbone, weights: new FrozenWeights(tensors) };
 }
 

@@ -21,7 +21,10 @@ export class FrozenWeights {
   /** @throws model/keys when the name is missing or its shape is another */
   get(name: string, shape: Shape): TensorData {
     const tensor = this.tensors.get(name);
-    if (!tensor) throw new AppError('model/keys', `the weights lack "${name}"`);
+    if (!tensor)
+      throw new AppError('model/keys', `the weights lack "${name}"`, {
+        hint: 'Use the file as it is published, with the layers behind its last feature map.',
+      });
     if (!sameShape(tensor.shape, shape))
       throw new AppError(
         'model/keys',

@@ -1,14 +1,20 @@
 /** What a dropped weights file is told to be. */
 import { readFileSync } from 'node:fs';
-import { expect, it } from 'vitest';
-import type { TensorData } from '../../src/base/tensor';
+import { describe, expect, it } from 'vitest';
+import type { Shape, TensorData } from '../../src/base/tensor';
 import { floatTensor } from '../../src/base/tensor';
 import type { BackboneId } from '../../src/base/ids';
-import { describeBackbone, identify } from '../../src/engine/backbones';
+import { describeBackbone, identify, loadBackbone } from '../../src/engine/backbones';
+import { GraphBuilder } from '../../src/graph/builder';
+import { LEVEL_ROLES, emitTaps, expectedTensors } from '../../src/nn/backbones/backbone';
+import type { TapRole } from '../../src/nn/backbones/backbone';
+import { efficientNetLite0 } from '../../src/nn/backbones/efficientnet';
 import { clipBackbone } from '../../src/nn/clip/clip-backbone';
 import { semEncoderConfig } from '../../src/nn/clip/sem-encoder';
+import { FrozenLayers } from '../../src/nn/layers';
 import { bytesAsSource } from '../../src/weights/byte-source';
 import { encodeSafetensors } from '../../src/weights/safetensors';
+import { startWeights } from '../support/start-weights';
 import { tinyClipTensors, withTokens } from '../support/tiny-clip';
 
 const identified = (tensors: Readonly<Record<string, TensorData>>) =>
@@ -29,6 +35,40 @@ it('a backbone for detectors has no such part', async () => {
     title: 'EfficientNet-Lite0',
     architecture: 'efficientnet-lite0',
     sides: expect.objectContaining({ usual: 224 }) as object,
+  });
+});
+
+describe('the vector of an image', () => {
+  const layers = [...LEVEL_ROLES, 'pooled'] as const;
+  const expected = expectedTensors(
+    efficientNetLite0,
+    layers.map((role) => efficientNetLite0.levels[role]),
+  );
+  const shapesOf = (tensors: Iterable<string>, prefix: string) =>
+    new Map([...tensors].map((name): [string, Shape] => [prefix + name, expected.get(name)!]));
+  const tapped = async (shapes: ReadonlyMap<string, Shape>, roles: readonly TapRole[]) => {
+    const file = encodeSafetensors(Object.fromEntries(startWeights(shapes)));
+    const { backbone, weights } = await loadBackbone(bytesAsSource(file));
+    const graph = new GraphBuilder();
+    const frozen = new FrozenLayers(graph, weights, backbone.batchNormEpsilon);
+    return emitTaps(backbone, frozen, graph.input('grey', [1, 1, 64, 64]), roles);
+  };
+
+  it.each(['', 'module.'])('of a file with the layers behind the last level, prefix "%s"', async (prefix) => {
+    const { pooled } = await tapped(shapesOf(expected.keys(), prefix), ['level1', 'pooled']);
+    expect(pooled!.shape).toEqual([1, 1280]);
+  });
+
+  it('of a file of features alone: the levels are there, and what it lacks is named', async () => {
+    const features = [...expected.keys()].filter((name) => !/^(conv_head|bn2)\./.test(name));
+    expect(features.length).toBe(expected.size - 5);
+    const shapes = shapesOf(features, '');
+    expect((await tapped(shapes, LEVEL_ROLES)).level4!.shape).toEqual([1, 320, 2, 2]);
+    await expect(tapped(shapes, ['pooled'])).rejects.toMatchObject({
+      code: 'model/keys',
+      message: 'the weights lack "conv_head.weight"',
+      hint: 'Use the file as it is published, with the layers behind its last feature map.',
+    });
   });
 });
 

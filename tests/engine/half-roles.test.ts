@@ -60,7 +60,8 @@ describe('half roles', () => {
       half3: [112, 14, 14],
       half4: [320, 7, 7],
     });
-    expect((['half3', 'level3', 'tokens3'] as const).map(isTokenRole)).toEqual([false, false, true]);
+    const roles = ['half3', 'level3', 'pooled', 'tokens3', 'classes'] as const;
+    expect(roles.filter(isTokenRole)).toEqual(['tokens3', 'classes']);
   });
 
   it('are of the side nearest to the half that the network takes', () => {

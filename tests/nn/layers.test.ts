@@ -4,15 +4,27 @@ import { floatTensor, floats, zeros } from '../../src/base/tensor';
 import type { Shape, TensorData } from '../../src/base/tensor';
 import { GraphBuilder } from '../../src/graph/builder';
 import { batchNormInference, conv } from '../../src/graph/ops/index';
-import { IMAGENET, TapCollector, normaliseGrey, tapShapes } from '../../src/nn/backbones/backbone';
+import {
+  IMAGENET,
+  TapCollector,
+  emitTaps,
+  expectedTensors,
+  normaliseGrey,
+  tapShapes,
+} from '../../src/nn/backbones/backbone';
+import type { Backbone } from '../../src/nn/backbones/backbone';
 import { efficientNetLite0 } from '../../src/nn/backbones/efficientnet';
 import { RESNETS } from '../../src/nn/backbones/resnet';
+import { clipBackbone } from '../../src/nn/clip/clip-backbone';
+import { semEncoderConfig } from '../../src/nn/clip/sem-encoder';
 import { FrozenWeights } from '../../src/nn/frozen-weights';
 import { DeclaringLayers, FrozenLayers, convGeometry, convPads } from '../../src/nn/layers';
 import type { ConvNormOptions } from '../../src/nn/layers';
 import { float } from '../graph/samples';
 import { relativeError } from '../support/golden';
 import { evaluate, openNodeRuntime } from '../support/node-runtime';
+import { TINY_VIT } from '../support/small-backbone';
+import { startWeights } from '../support/start-weights';
 
 const runtime = openNodeRuntime();
 
@@ -227,6 +239,35 @@ describe('taps', () => {
       level2: [128, 32, 32],
       level3: [256, 16, 16],
     });
+  });
+
+  it.each<[string, Backbone, number]>([
+    ['EfficientNet-Lite0', efficientNetLite0, 1280],
+    ['ResNet-34', RESNETS[1], 512],
+    ['ResNet-101', RESNETS[3], 2048],
+    ['a transformer', TINY_VIT, 64],
+    ['the SEM encoder', clipBackbone(semEncoderConfig(49_408)), 192],
+  ])('of %s: one vector for an image', (_, backbone, width) => {
+    expect(tapShapes(backbone, backbone.sides.usual, ['pooled'])).toEqual({ pooled: [width] });
+  });
+
+  it('pooled ones of a ResNet are the means of its last map', async () => {
+    const [resnet] = RESNETS;
+    const weights = new FrozenWeights(startWeights(expectedTensors(resnet, ['layer4'])));
+    const graph = new GraphBuilder();
+    const grey = graph.input('grey', [2, 1, 64, 64]);
+    const layers = new FrozenLayers(graph, weights, resnet.batchNormEpsilon);
+    const { level4, pooled } = emitTaps(resnet, layers, grey, ['level4', 'pooled']);
+    graph.output('level4', level4!);
+    graph.output('pooled', pooled!);
+    const program = await runtime.compile(graph.build());
+    const { values } = await program.run({ grey: float(new Rng(1, 'pooled'), [2, 1, 64, 64], 0, 1) });
+    const map = floats(values.level4);
+    const means = Array.from({ length: 2 * 512 }, (_, i) =>
+      map.subarray(4 * i, 4 * i + 4).reduce((sum, value) => sum + value / 4, 0),
+    );
+    expect(Math.max(...means)).toBeGreaterThan(0);
+    expect(relativeError(floats(values.pooled), means)).toBeLessThan(1e-6);
   });
 
   it.each([

@@ -155,6 +155,7 @@ describe('a plan told by shapes', () => {
       level2: 'map.6',
       level3: 'map.9',
       level4: 'map.12',
+      pooled: 'pooled',
     });
     expect(vitOf({ positions: 17, depth: 2 }).levels).toMatchObject({ level1: 'map.1', level4: 'map.2' });
   });

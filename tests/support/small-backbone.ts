@@ -9,7 +9,7 @@ import { EngineFitContext } from '../../src/engine/fit';
 import { FitControl } from '../../src/engine/world';
 import { Scorer } from '../../src/engine/scorer';
 import type { ScoredImage } from '../../src/engine/scorer';
-import { relu } from '../../src/graph/ops/index';
+import { globalAveragePool, relu } from '../../src/graph/ops/index';
 import type { Detector, MethodState } from '../../src/methods/contract';
 import type { Options } from '../../src/methods/options';
 import { IMAGENET, LEVEL_ROLES, TapCollector, expectedTensors } from '../../src/nn/backbones/backbone';
@@ -26,7 +26,7 @@ const backbone: Backbone = {
   architecture: 'small',
   title: 'Small',
   normalisation: IMAGENET,
-  levels: { level1: 'level1', level2: 'level2', level3: 'level3', level4: 'level4' },
+  levels: { level1: 'level1', level2: 'level2', level3: 'level3', level4: 'level4', pooled: 'pooled' },
   linearTaps: false,
   sides: { multipleOf: 8, least: 16, usual: 32 },
   kernel: 'bilinear',
@@ -40,6 +40,7 @@ const backbone: Backbone = {
       taps.offer(name, y);
       if (taps.complete) break;
     }
+    if (wanted.includes('pooled')) taps.offer('pooled', globalAveragePool(y));
     return taps.found;
   },
 };

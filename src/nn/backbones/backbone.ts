@@ -39,12 +39,16 @@ export type TokenRole =
 /** A level of the image at about half its side, as `halved` makes it. */
 export type HalfRole = `half${Level}`;
 
-export type TapRole = LevelRole | HalfRole | TokenRole;
+/** A backbone's own vector for an image, [B,D]: what its published head stands on. */
+export type PooledRole = 'pooled';
+
+export type TapRole = LevelRole | PooledRole | HalfRole | TokenRole;
 
 const isHalfRole = (role: TapRole): role is HalfRole => role.startsWith('half');
 
-/** Whether only CLIPs give it; every backbone has feature maps of four levels, at both sides of the image. */
-export const isTokenRole = (role: TapRole): boolean => !role.startsWith('level') && !isHalfRole(role);
+/** Whether only CLIPs give it; every backbone has feature maps of four levels, at both sides of the image, and a vector. */
+export const isTokenRole = (role: TapRole): boolean =>
+  !role.startsWith('level') && !isHalfRole(role) && role !== 'pooled';
 
 export const LEVEL_ROLES: readonly LevelRole[] = ['level1', 'level2', 'level3', 'level4'];
 
@@ -63,7 +67,7 @@ export interface Backbone {
   readonly title: string;
   readonly normalisation: Normalisation;
   /** Layer name of each role. */
-  readonly levels: Readonly<Record<LevelRole, string> & Partial<Record<TokenRole, string>>>;
+  readonly levels: Readonly<Record<LevelRole | PooledRole, string> & Partial<Record<TokenRole, string>>>;
   /** Whether tapped features are linear (signed, wide) rather than rectified: methods.md 1.10. */
   readonly linearTaps: boolean;
   /**
@@ -160,7 +164,7 @@ export function emitTaps(
   return found;
 }
 
-/** Shape of each role's features for one square image: [C,h,w]. */
+/** Shape of each role's features for one square image: [C,h,w] of levels, [D] of `pooled`. */
 export function tapShapes(
   backbone: Backbone,
   side: number,

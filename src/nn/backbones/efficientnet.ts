@@ -71,7 +71,13 @@ export const efficientNetLite0: Backbone = {
   title: 'EfficientNet-Lite0',
   // (x − 127)/128 of 8-bit values, as the TFLite release takes them.
   normalisation: { mean: [0.498, 0.498, 0.498], std: [0.502, 0.502, 0.502] },
-  levels: { level1: 'blocks.1', level2: 'blocks.2', level3: 'blocks.4', level4: 'blocks.6' },
+  levels: {
+    level1: 'blocks.1',
+    level2: 'blocks.2',
+    level3: 'blocks.4',
+    level4: 'blocks.6',
+    pooled: 'pooled',
+  },
   linearTaps: true,
   kernel: 'bilinear',
   // Plain blocks, two a level: the inverted ones would make the decoder as slow as the rest together.

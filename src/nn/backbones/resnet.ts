@@ -33,7 +33,7 @@ function resNet(plan: ResNetPlan): Backbone {
     architecture: plan.architecture,
     title: plan.title,
     normalisation: IMAGENET,
-    levels: { level1: 'layer1', level2: 'layer2', level3: 'layer3', level4: 'layer4' },
+    levels: { level1: 'layer1', level2: 'layer2', level3: 'layer3', level4: 'layer4', pooled: 'pooled' },
     linearTaps: false,
     kernel: 'bilinear',
     mirror: { style: plan, blocks: plan.blocks, deepestWidth: 512 },

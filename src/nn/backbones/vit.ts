@@ -84,7 +84,7 @@ export function visionTransformer(plan: VitPlan): Backbone {
     architecture: plan.registers ? `${name}-reg${plan.registers}` : name,
     title: `${plan.layerScale ? 'DINOv2' : 'ViT'} ${size ?? plan.width}, patch ${plan.patch}`,
     normalisation: plan.layerScale ? IMAGENET : half,
-    levels: { level1, level2, level3, level4 },
+    levels: { level1, level2, level3, level4, pooled: 'pooled' },
     linearTaps: true,
     kernel: 'bilinear',
     sides: {

@@ -39,6 +39,7 @@ const ROLES: readonly TapRole[] = [
     `values${level}`,
   ]),
   'classes',
+  'pooled',
   'finalPatches',
   ...WINDOW_SIDES.map((side): TapRole => `windows${side}`),
   'accumulated',
@@ -91,6 +92,7 @@ export function clipBackbone(config: ClipConfig, knowing = false): Backbone {
           1,
         );
       });
+      offer('pooled', () => tower.projectClass(blocks[config.vision.layers]));
       offer('finalPatches', () => tower.post(slice(blocks[config.vision.layers], 1, 1)));
       for (const own of WINDOW_SIDES)
         offer(`windows${own}`, () => windowEmbeddings(tower, placed, grid, own));

@@ -3,7 +3,7 @@ import { Rng } from '../../../src/base/rng';
 import { floatTensor, floats } from '../../../src/base/tensor';
 import { loadBackbone } from '../../../src/engine/backbones';
 import { GraphBuilder } from '../../../src/graph/builder';
-import { add, slice, sub } from '../../../src/graph/ops/index';
+import { add, reshape, slice, sub } from '../../../src/graph/ops/index';
 import { layerOf } from '../../../src/nn/backbones/backbone';
 import { efficientNetLite0 } from '../../../src/nn/backbones/efficientnet';
 import { FAMILIAR, clipBackbone } from '../../../src/nn/clip/clip-backbone';
@@ -95,6 +95,17 @@ it('accumulated values start with what goes into the first block, and every bloc
   const { values } = await program.run({ x: float(new Rng(2, 'accumulated'), [2, 3, 16, 16]) });
   expect(values.accumulated.shape).toEqual([2, 16, SMALL.embed]);
   expect(relativeError(floats(values.accumulated), floats(values.expected))).toBeLessThan(1e-5);
+});
+
+it('the vector of an image is its class token in the space of texts, the last of the four levels', async () => {
+  const graph = new GraphBuilder();
+  const x = graph.input('x', [2, 3, 16, 16]);
+  const taps = clipBackbone(SMALL).forward(randomLayers(graph, SMALL), x, ['classes', 'pooled']);
+  graph.output('last', reshape(slice(taps.classes, 1, 3), [2, SMALL.embed]));
+  graph.output('pooled', taps.pooled);
+  const program = await openNodeRuntime().compile(graph.build());
+  const { values } = await program.run({ x: float(new Rng(3, 'pooled'), [2, 3, 16, 16]) });
+  expect([...floats(values.pooled)]).toEqual([...floats(values.last)]);
 });
 
 it('a file without that knowledge tells nothing, and other backbones have no tokens', async () => {
