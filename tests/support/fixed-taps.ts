@@ -9,6 +9,7 @@ import type {
   Detector,
   EmbeddedBatch,
   FitContext,
+  FitProgress,
   Inputs,
   MethodState,
   StateValues,
@@ -32,7 +33,7 @@ export const someOf = (taps: Taps, from: number, to: number): Taps =>
 
 const countOf = (taps: Taps): number => Object.values(taps)[0].shape[0];
 
-function inputsFor(graph: GraphBuilder, taps: Taps, side: number): Inputs {
+export function inputsFor(graph: GraphBuilder, taps: Taps, side: number): Inputs {
   const values = Object.entries(taps).map(([role, tap]) => [role, graph.input(role, tap.shape)]);
   return {
     taps: Object.fromEntries(values) as Inputs['taps'],
@@ -42,7 +43,7 @@ function inputsFor(graph: GraphBuilder, taps: Taps, side: number): Inputs {
 }
 
 /** @param images [B,1,S,S]; black ones where a method sees features alone */
-const feedsFor = (taps: Taps, side: number, images?: TensorData): Record<string, TensorData> => ({
+export const feedsFor = (taps: Taps, side: number, images?: TensorData): Record<string, TensorData> => ({
   ...taps,
   image: images ?? floatTensor([countOf(taps), 1, side, side], new Float32Array(countOf(taps) * side * side)),
 });
@@ -100,16 +101,25 @@ export function contextOf(
 }
 
 /** Runs a fit to its end. */
-export async function fitToEnd<O extends Options>(
-  detector: Detector<O>,
-  context: FitContext,
+export async function fitToEnd<O extends Options, C = FitContext>(
+  method: { fit(context: C, options: O): AsyncGenerator<FitProgress, MethodState> },
+  context: C,
   options: O,
 ): Promise<MethodState> {
-  const fit = detector.fit(context, options);
+  const fit = method.fit(context, options);
   let step = await fit.next();
   while (!step.done) step = await fit.next();
   return step.value;
 }
+
+/** A state's tensors as weights of a graph. */
+export const weightsOf = (graph: GraphBuilder, state: MethodState): StateValues =>
+  Object.fromEntries(
+    Object.entries(state).map(([name, tensor]): [string, Value] => [
+      name,
+      graph.weight(`state.${name}`, tensor),
+    ]),
+  );
 
 /** Where shares of classes come from. */
 export const SHARES = ['fused', 'text', 'head'] as const;
@@ -126,12 +136,7 @@ export async function scoreTaps<O extends Options>(
   queries?: TensorData,
 ): Promise<{ map: Float32Array; score: Float32Array; classes?: ClassShares<Float32Array> }> {
   const graph = new GraphBuilder();
-  const stateValues: StateValues = Object.fromEntries(
-    Object.entries(state).map(([name, tensor]): [string, Value] => [
-      name,
-      graph.weight(`state.${name}`, tensor),
-    ]),
-  );
+  const stateValues = weightsOf(graph, state);
   const inputs: Inputs = {
     ...inputsFor(graph, taps, side),
     ...(heldOut && { heldOut: graph.input('heldOut', [heldOut.length]) }),

@@ -1,0 +1,143 @@
+import { floatTensor } from '../base/tensor';
+import type { TensorData } from '../base/tensor';
+import {
+  add,
+  concat,
+  globalAveragePool,
+  linear,
+  matMul,
+  mul,
+  reduceMax,
+  reduceSum,
+  relu,
+  reshape,
+  sigmoid,
+  slice,
+  softmax,
+  tanh,
+  transposeLast,
+} from '../graph/ops/index';
+import type { Value } from '../graph/value';
+import { uniformBy, uniformFanIn } from './initialisers';
+import type { Net } from './net';
+
+/** Regions along a side, coarse to fine; the finest are pooled. @source methods.md 18.4 */
+const GRIDS = [1, 2, 4] as const;
+const FINEST = GRIDS[GRIDS.length - 1];
+/** Channels for one in the middle of the attention's perceptron. */
+const SQUEEZE = 8;
+const POOL_WIDTH = 64;
+
+/** First row of a region and the first behind it; neighbours overlap where the side doesn't divide. */
+const binOf = (i: number, grid: number, side: number): readonly [number, number] => [
+  Math.floor((i * side) / grid),
+  Math.ceil(((i + 1) * side) / grid),
+];
+
+/** Row by row, which positions a region has: each counts for its share. @returns [g²,h·w] */
+function meanMatrix(grid: number, height: number, width: number): TensorData {
+  const data = new Float32Array(grid * grid * height * width);
+  for (let r = 0; r < grid * grid; r++) {
+    const [top, bottom] = binOf(Math.floor(r / grid), grid, height);
+    const [left, right] = binOf(r % grid, grid, width);
+    for (let y = top; y < bottom; y++)
+      for (let x = left; x < right; x++)
+        data[(r * height + y) * width + x] = 1 / ((bottom - top) * (right - left));
+  }
+  return floatTensor([grid * grid, height * width], data);
+}
+
+/** The region that a position gets its attention from, over all grids, each with its share. @returns [Σg²,h·w] */
+function enlargingMatrix(height: number, width: number): TensorData {
+  const regions = GRIDS.reduce((sum, grid) => sum + grid * grid, 0);
+  const data = new Float32Array(regions * height * width);
+  let first = 0;
+  for (const grid of GRIDS) {
+    for (let y = 0; y < height; y++)
+      for (let x = 0; x < width; x++) {
+        const region = Math.floor((y * grid) / height) * grid + Math.floor((x * grid) / width);
+        data[((first + region) * height + y) * width + x] = 1 / GRIDS.length;
+      }
+    first += grid * grid;
+  }
+  return floatTensor([regions, height * width], data);
+}
+
+/** Largest value of each region: [B,C,h,w] to [B,C,g²]. */
+function regionMaxima(x: Value, grid: number): Value {
+  const along = (value: Value, axis: number): Value => {
+    const parts = Array.from({ length: grid }, (_, i) =>
+      reduceMax(slice(value, axis, ...binOf(i, grid, value.shape[axis])), [axis], true),
+    );
+    return concat(parts, axis);
+  };
+  const maxima = along(along(x, 2), 3);
+  return reshape(maxima, [x.shape[0], x.shape[1], grid * grid]);
+}
+
+/** @param matrix [R,h·w] @returns [B,C,R] */
+const regionMeans = (flat: Value, matrix: TensorData): Value =>
+  matMul(flat, transposeLast(flat.graph.constant(matrix)));
+
+/** Channels' attention in all regions: [B,C,h,w] to [B,C,Σg²]. */
+function attentionOf(net: Net, x: Value, name: string): Value {
+  const [batch, channels, height, width] = x.shape;
+  const flat = reshape(x, [batch, channels, height * width]);
+  const means = GRIDS.map((grid) => regionMeans(flat, meanMatrix(grid, height, width)));
+  const maxima = GRIDS.map((grid) => regionMaxima(x, grid));
+  const regions = means.reduce((sum, { shape }) => sum + shape[2], 0);
+  const inner = Math.max(1, Math.floor(channels / SQUEEZE));
+  const layer = (value: Value, part: string, to: number): Value => {
+    const from = value.shape[1];
+    const weight = net.parameter(`${name}.${part}.weight`, [to, from], uniformFanIn);
+    return linear(value, weight, net.parameter(`${name}.${part}.bias`, [to], uniformBy(from)));
+  };
+  // Means and maxima go through one perceptron, a region a row.
+  const rows = reshape(transposeLast(concat([...means, ...maxima], 2)), [batch * 2 * regions, channels]);
+  const found = reshape(layer(relu(layer(rows, 'mlp1', inner)), 'mlp2', channels), [
+    batch,
+    2,
+    regions,
+    channels,
+  ]);
+  return transposeLast(sigmoid(reduceSum(found, [1])));
+}
+
+/** What regional channel attention makes of a feature map. */
+export interface Attended {
+  /** The map with its channels raised where they matter. [B,C,h,w] */
+  readonly map: Value;
+  /** How much each channel is raised in each region of all grids, coarse to fine, 0 … 1. [B,C,1+4+16] */
+  readonly attention: Value;
+  /** How much each of 4×4 regions counts; their sum is 1. [B,1,4,4] */
+  readonly regions: Value;
+  /** The image's vector: half by regions, half the plain mean. [B,C] */
+  readonly pooled: Value;
+}
+
+/**
+ * Channel attention with a descriptor for each region, where a small defect does not vanish in the mean of the image,
+ * and pooling by regions. Parameters `${name}.mlp1.*`, `.mlp2.*`, `.U.weight`, `.v.weight`.
+ * @param x [B,C,h,w]
+ * @param poolWidth rows of U
+ * @source methods.md 18.4
+ */
+export function regionalAttention(net: Net, x: Value, name: string, poolWidth = POOL_WIDTH): Attended {
+  const [batch, channels, height, width] = x.shape;
+  const attention = attentionOf(net, x, name);
+  const raised = matMul(attention, x.graph.constant(enlargingMatrix(height, width)));
+  const map = mul(x, add(reshape(raised, x.shape), 1));
+  const flat = reshape(map, [batch, channels, height * width]);
+  const means = regionMeans(flat, meanMatrix(FINEST, height, width));
+  const rows = transposeLast(means);
+  const u = net.parameter(`${name}.U.weight`, [poolWidth, channels], uniformFanIn);
+  const v = net.parameter(`${name}.v.weight`, [1, poolWidth], uniformFanIn);
+  const shares = softmax(transposeLast(linear(tanh(linear(rows, u)), v)));
+  const byRegion = reduceSum(mul(means, shares), [2]);
+  return {
+    map,
+    attention,
+    regions: reshape(shares, [batch, 1, FINEST, FINEST]),
+    pooled: mul(add(byRegion, globalAveragePool(map)), 0.5),
+  };
+}
