@@ -40,6 +40,7 @@ export type ErrorCode =
   | 'fit/option'
   | 'fit/backbone'
   | 'fit/mask'
+  | 'fit/classes'
   | 'metrics/undefined'
   // store and exchange
   | 'store/quota'

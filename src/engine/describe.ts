@@ -17,5 +17,5 @@ export const describeMethods = (): MethodDescription[] =>
   }));
 
 /** What a method's features come from. */
-export const standsOn = ({ taps }: Needs): MethodDescription['standsOn'] =>
+export const standsOn = ({ taps }: Pick<Needs, 'taps'>): MethodDescription['standsOn'] =>
   taps.some(isTokenRole) ? 'clip' : taps.length ? 'backbone' : 'pixels';

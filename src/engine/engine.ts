@@ -30,15 +30,15 @@ import { loadBackbone } from './backbones';
 import type { LoadedBackbone } from './backbones';
 import { GoodScores, heldOutImages } from './calibrate';
 import type { HeldOut } from './calibrate';
-import { JobClock } from './clock';
 import type { Collaborators } from './collaborators';
 import { Encoders, keyOf } from './encoders';
 import { EngineFitContext, TrialContext, startFit } from './fit';
+import { FitJob } from './fit-job';
 import { FeatureExtractor, disposeTaps, stackImages, tappedRoles } from './features';
 import { estimateFit } from './memory';
 import { Redrawer } from './redrawer';
 import { Scorer } from './scorer';
-import { BATCH, FitControl } from './world';
+import { BATCH } from './world';
 
 /** What the SEM encoder's stem is made of. */
 const STEM_BACKBONE = 'builtin:efficientnet-lite0' as BackboneId;
@@ -191,15 +191,7 @@ export class Engine {
   ): Promise<FitSummary> {
     this.#fits++;
     const start = performance.now();
-    const clock = new JobClock();
-    const control = new FitControl();
-    let steps: number | undefined;
-    const tick = (progress: FitProgress) => {
-      report(clock.tick(progress));
-      if (progress.unit === 'steps') steps = progress.done;
-      if (this.#cancelled.has(jobId)) control.ending = true;
-      if (control.ending && !progress.usable && steps === undefined) this.endIfCancelled(jobId);
-    };
+    const job = new FitJob(this, jobId, report);
     try {
       const backbone = await this.backbone(spec.backboneId, spec.activation);
       const detector = Engine.method(spec.method);
@@ -212,23 +204,18 @@ export class Engine {
           spec,
           images,
           this.collaborators,
-          control,
+          job.control,
           this.encoders,
         );
-        const fit = startFit(detector, context, spec, runtime.report);
-        let step = await fit.next();
-        while (!step.done) {
-          tick(step.value);
-          step = await fit.next();
-        }
-        return { state: step.value, resumedImages: context.resumedImages };
+        const fitted = await job.run(startFit(detector, context, spec, runtime.report));
+        return { state: fitted, resumedImages: context.resumedImages };
       });
       const durationMs = performance.now() - start;
       const held = heldOutImages(detector, spec, { good, others }, (image) =>
         this.#load(image, backbone, spec),
       );
       const calibration = await this.withRecovery((runtime) =>
-        this.#calibrate(runtime, backbone, spec, state, held, tick),
+        this.#calibrate(runtime, backbone, spec, state, held, (progress) => job.tick(progress)),
       );
       await this.collaborators.states.put(spec.fitId, state);
       this.#states.set(spec.fitId, Promise.resolve(state));
@@ -240,8 +227,8 @@ export class Engine {
         calibrationMs: performance.now() - start - durationMs,
         stateBytes: Object.values(state).reduce((sum, { data }) => sum + data.byteLength, 0),
         provider: (await this.runtime()).report.kind,
-        steps,
-        remarks: control.remarks,
+        steps: job.steps,
+        remarks: job.control.remarks,
       };
     } finally {
       this.ended(jobId);
@@ -382,9 +369,13 @@ export class Engine {
     }
   }
 
+  isCancelled(jobId: JobId): boolean {
+    return this.#cancelled.has(jobId);
+  }
+
   /** @throws cancelled when the user asked for a job's end */
   endIfCancelled(jobId: JobId): void {
-    if (this.#cancelled.has(jobId)) throw new AppError('cancelled', 'cancelled');
+    if (this.isCancelled(jobId)) throw new AppError('cancelled', 'cancelled');
   }
 
   /** A job is over, however it went. */

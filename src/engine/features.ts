@@ -3,7 +3,7 @@ import { floatTensor } from '../base/tensor';
 import type { Shape, TensorData } from '../base/tensor';
 import { GraphBuilder } from '../graph/builder';
 import type { Value } from '../graph/value';
-import type { Detector, Inputs } from '../methods/contract';
+import type { Detector, Inputs, Needs } from '../methods/contract';
 import type { Options } from '../methods/options';
 import { emitTaps } from '../nn/backbones/backbone';
 import type { Backbone, TapRole } from '../nn/backbones/backbone';
@@ -18,8 +18,10 @@ import type { LoadedBackbone } from './backbones';
 export type ResidentTaps = Readonly<Partial<Record<TapRole, DeviceTensor>>>;
 
 /** Layers that a method taps with these options. @param options complete ones */
-export const tappedRoles = (detector: Detector, options: Options): readonly TapRole[] =>
-  detector.taps?.(options) ?? detector.needs.taps;
+export const tappedRoles = (
+  method: Pick<Detector, 'taps'> & { readonly needs: Pick<Needs, 'taps'> },
+  options: Options,
+): readonly TapRole[] => method.taps?.(options) ?? method.needs.taps;
 
 /** Runs a backbone at one input side and batch; features stay on the device. */
 export class FeatureExtractor {

@@ -24,6 +24,8 @@ export interface EncodeOptions {
   readonly inputsFromBytes?: number;
   /** Weights of at least this many bytes go to a file of their own beside the model. */
   readonly externalFromBytes?: number;
+  /** Facts for whoever runs the model, by their names. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** A model, and the bytes that its external initialisers point into. */
@@ -63,12 +65,14 @@ export function encode(graph: Graph, options: EncodeOptions = {}): EncodedModel 
     else body.message(5, encodeTensor(name, tensor, external));
   }
   for (const [name, value] of graph.outputs) body.message(12, encodeValueInfo(name, value)); // output
-  const model = new ProtobufWriter()
+  const file = new ProtobufWriter()
     .integer(1, IR_VERSION) // ir_version
     .text(2, 'darkfield') // producer_name
     .message(7, body) // graph
-    .message(8, new ProtobufWriter().text(1, '').integer(2, OPSET)) // opset_import
-    .finish();
+    .message(8, new ProtobufWriter().text(1, '').integer(2, OPSET)); // opset_import
+  for (const [key, value] of Object.entries(options.metadata ?? {}))
+    file.message(14, new ProtobufWriter().text(1, key).text(2, value)); // metadata_props
+  const model = file.finish();
   return external.size ? { model, external: { path: EXTERNAL_PATH, bytes: external.finish() } } : { model };
 }
 

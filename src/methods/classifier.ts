@@ -66,7 +66,7 @@ export interface Classifier<O extends Options = Options> {
    * True for those that fit within seconds: they are fitted twice, on a part to learn from the rest how sure answers
    * are, then on everything. The others train once and leave that part out.
    */
-  readonly refits: boolean;
+  refits(options: O): boolean;
   memory(size: ClassifierSize, options: O): MemoryEstimate;
   fit(context: ClassifierContext, options: O): AsyncGenerator<FitProgress, MethodState>;
   classify(graph: GraphBuilder, inputs: Inputs, state: StateValues, options: O): Classified;

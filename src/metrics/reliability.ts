@@ -70,32 +70,35 @@ const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
 /**
  * The temperature in 0.05 … 20 at which held-out logits give their labels the highest likelihood, by golden sections of
- * its logarithm: the likelihood has one peak. Separable items end at the lower bound. Stays 1 where nothing is better.
+ * its logarithm: the likelihood has one peak. Separable items end at the lower bound, unless a prior holds them. Stays 1
+ * where nothing is better.
  * @param logits [N·C], rows of items that the classifier was not fitted on; logarithms of probabilities do as well
+ * @param prior weight of ln²(T)/2 beside the sum over items: how much a few items may say against a temperature of 1
  * @returns null of nothing
  * @throws internal when the lengths don't fit; run/not-finite
  * @source Guo et al., "On calibration of modern neural networks", 2017, 4.2
  */
-export function fitTemperature(logits: Numbers, labels: Numbers): TemperatureFit | null {
+export function fitTemperature(logits: Numbers, labels: Numbers, prior = 0): TemperatureFit | null {
   const classes = classesOf(logits, labels);
   if (!labels.length) return null;
   const nll = (log: number) => meanNll(logits, labels, classes, Math.exp(log));
+  const cost = (log: number) => nll(log) + (prior * log ** 2) / 2 / labels.length;
   let [low, high] = BOUNDS.map(Math.log);
   let [left, right] = [high - GOLDEN * (high - low), low + GOLDEN * (high - low)];
-  let [atLeft, atRight] = [nll(left), nll(right)];
+  let [atLeft, atRight] = [cost(left), cost(right)];
   while (high - low > 1e-7) {
     if (atLeft <= atRight) {
       [high, right, atRight] = [right, left, atLeft];
       left = high - GOLDEN * (high - low);
-      atLeft = nll(left);
+      atLeft = cost(left);
     } else {
       [low, left, atLeft] = [left, right, atRight];
       right = low + GOLDEN * (high - low);
-      atRight = nll(right);
+      atRight = cost(right);
     }
   }
   const nllBefore = nll(0);
-  const best = [0, (low + high) / 2, ...BOUNDS.map(Math.log)].reduce((a, b) => (nll(b) < nll(a) ? b : a));
+  const best = [0, (low + high) / 2, ...BOUNDS.map(Math.log)].reduce((a, b) => (cost(b) < cost(a) ? b : a));
   return { temperature: Math.exp(best), nllBefore, nllAfter: nll(best), n: labels.length };
 }
 

@@ -102,3 +102,18 @@ describe('calibrationError', () => {
     expect(calibrationError([], [])).toBeNull();
   });
 });
+
+it('a prior holds the temperature of items that are all told right, and hardly that of many', () => {
+  const separable = (n: number) => ({
+    logits: Array.from({ length: 2 * n }, (_, at) => (at % 2 ? 0 : 3)),
+    labels: new Array<number>(n).fill(0),
+  });
+  const few = separable(7);
+  expect(fitTemperature(few.logits, few.labels)!.temperature).toBeCloseTo(0.05, 6);
+  const held = fitTemperature(few.logits, few.labels, 1)!.temperature;
+  expect(held).toBeGreaterThan(0.5);
+  expect(held).toBeLessThan(1);
+  const noisy = { ...separable(4000), labels: Array.from({ length: 4000 }, (_, i) => Number(i % 10 === 0)) };
+  const plain = fitTemperature(noisy.logits, noisy.labels)!.temperature;
+  expect(fitTemperature(noisy.logits, noisy.labels, 1)!.temperature).toBeCloseTo(plain, 3);
+});

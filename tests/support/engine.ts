@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { BackboneId, FitId, ImageId, JobId } from '../../src/base/ids';
 import type { TensorData } from '../../src/base/tensor';
+import type { Collaborators } from '../../src/engine/collaborators';
 import { Engine } from '../../src/engine/engine';
 import type { MethodState } from '../../src/methods/contract';
 import { completeOptions } from '../../src/methods/options';
@@ -20,6 +21,7 @@ export class TestEngine {
   readonly states = new Map<FitId, MethodState>();
   readonly checkpoints = new Map<string, TensorData>();
   readonly embeddings = new Map<string, Float32Array>();
+  readonly collaborators: Collaborators;
   readonly engine: Engine;
   readonly #planes = new Map<string, Float32Array>();
   readonly #masks = new Map<string, Uint8Array>();
@@ -30,7 +32,7 @@ export class TestEngine {
     readonly side: number,
     memoryBytes?: number,
   ) {
-    this.engine = new Engine({
+    this.collaborators = {
       openRuntime: async () => openNodeRuntime(memoryBytes),
       loadPixels: async ({ name }) => this.#planes.get(name)!,
       loadMask: async ({ image }) => this.#masks.get(image.name)!,
@@ -53,7 +55,8 @@ export class TestEngine {
         get: async (id) => this.states.get(id),
         put: async (id, state) => void this.states.set(id, structuredClone(state)),
       },
-    });
+    };
+    this.engine = new Engine(this.collaborators);
   }
 
   /** Puts an image in; one with a mask may be fitted on as a defect. */

@@ -35,11 +35,11 @@ export type SemClipOptions = {
 export const mapLevels = ({ multiLayer }: Pick<SemClipOptions, 'multiLayer'>): readonly Level[] =>
   multiLayer ? [1, 2, 3, 4] : [4];
 
+/** Options that say what the head sees. */
+export type HeadLevels = Pick<SemClipOptions, 'multiLayer' | 'headInputs'>;
+
 /** Levels whose class tokens the head sees. */
-export const headLevels = ({
-  multiLayer,
-  headInputs,
-}: Pick<SemClipOptions, 'multiLayer' | 'headInputs'>): readonly Level[] =>
+export const headLevels = ({ multiLayer, headInputs }: HeadLevels): readonly Level[] =>
   multiLayer && headInputs === 'levels' ? [1, 2, 3, 4] : [4];
 
 const flag = (label: string, help: string): FlagSpec => ({ kind: 'flag', default: true, label, help });

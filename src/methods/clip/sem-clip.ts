@@ -15,13 +15,14 @@ import type {
   StateValues,
   Support,
 } from '../contract';
+import { HEAD, fitHead, headShares, headStep } from '../kit/class-head';
 import { cacheBytes } from '../kit/feature-cache';
 import { fitByGradient } from '../kit/gradient-fit';
 import { BatchSampler } from '../kit/sampling';
 import { netBytes, trainingBytes } from '../kit/training-graph';
 import { SEM_CLIP_ABOUT, SEM_CLIP_SOURCE } from './about';
 import { fuse, patchSimilarity, textAlone, textShares, wholeImageShares } from './classes';
-import { HEAD, fitHead, headInputs, headShares, headStep } from './head';
+import { headInputs } from './head';
 import { plainMap, sumOf, textMap, textScore, valueMap } from './maps';
 import { SEM_CLIP_OPTIONS, mapLevels } from './options';
 import type { SemClipOptions } from './options';
@@ -107,7 +108,9 @@ export const semclip: Detector<SemClipOptions> = {
     if (!wanted.head && !wanted.maps) return known;
     const features = yield* supportFeatures(context, support, masks, wanted, o);
     const classes = support.prompts.classes.length;
-    const head = wanted.head ? yield* fitHead(context, features.labelled, classes, o.headSteps) : {};
+    const head = wanted.head
+      ? yield* fitHead(context, features.labelled, classes, { steps: o.headSteps })
+      : {};
     if (!wanted.maps) return { ...known, ...head };
     // The head is trained first: the long training can then be ended with all that is needed there.
     if (context.ending && wanted.head) {
@@ -235,7 +238,7 @@ function classesOf(
   o: SemClipOptions,
 ): ClassShares<Value> {
   if (!(`${HEAD}.weight` in state)) return textAlone(wholeImageShares(classTokenOf(inputs, 4), state.texts));
-  const head = headShares(new FittedNet(state.two.graph, state, `${HEAD}.`), headInputs(inputs, o), state);
+  const head = headShares(state, headInputs(inputs, o));
   const text = textShares(patchSimilarity(features, state.texts, o.patchReduce), o.similarityTemperature);
   return o.textSimilarity ? fuse(text, head, o.headWeight) : { fused: head, text, head };
 }

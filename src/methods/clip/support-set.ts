@@ -7,7 +7,7 @@ import { FeatureStore, fitsInMemory } from '../kit/feature-cache';
 import { mirrored } from '../kit/mirror';
 import type { Mirror } from '../kit/mirror';
 import { headInputs } from './head';
-import type { LabelledRows } from './head';
+import type { LabelledRows } from '../kit/class-head';
 import { headLevels } from './options';
 import type { SemClipOptions } from './options';
 import { denseFeatures, denseWidth, lossSide } from './transformation';

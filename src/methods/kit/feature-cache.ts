@@ -3,7 +3,7 @@ import { floatsToHalves, halvesToFloats } from '../../base/float16';
 import { floatTensor, floats } from '../../base/tensor';
 import type { TensorData } from '../../base/tensor';
 import type { Value } from '../../graph/value';
-import type { FitWorld, FitProgress, Inputs, Portion } from '../contract';
+import type { FitWorld, FitProgress, Inputs, Portion, View } from '../contract';
 
 /** Features beyond this are kept at half precision in the checkpoint store instead of in memory. */
 const MEMORY_BYTES = 384 * 2 ** 20;
@@ -63,17 +63,19 @@ export const fitsInMemory = (images: number, width: number, memoryBytes = MEMORY
 /**
  * Runs the images through the backbone and `build` and keeps what comes out.
  * @param build from features to [B, …]; what follows the first axis is one vector an image
+ * @param view makes other images of them; a key of its own for each
  */
 export async function* cacheFeatures(
   context: FitWorld,
   key: string,
   build: (inputs: Inputs) => Value,
   of: Portion = 'good',
+  view?: View,
   memoryBytes = MEMORY_BYTES,
 ): AsyncGenerator<FitProgress, FeatureCache> {
   const total = context.count(of);
   let store: FeatureStore | undefined;
-  for await (const { first, count, values } of context.embed(key, build, of)) {
+  for await (const { first, count, values } of context.embed(key, build, of, view)) {
     const found = floats(values);
     const width = found.length / count;
     store ??= new FeatureStore(context.checkpoint, key, width, fitsInMemory(total, width, memoryBytes));

@@ -12,7 +12,7 @@ import {
   transposeLast,
 } from '../../../src/graph/ops/index';
 import { fuse, textShares } from '../../../src/methods/clip/classes';
-import { HEAD, headStep, standardisation } from '../../../src/methods/clip/head';
+import { HEAD, headStep, standardisation } from '../../../src/methods/kit/class-head';
 import { plainLogits, valueMap } from '../../../src/methods/clip/maps';
 import type { SemClipOptions } from '../../../src/methods/clip/options';
 import { semclip } from '../../../src/methods/clip/sem-clip';

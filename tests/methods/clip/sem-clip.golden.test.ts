@@ -14,7 +14,7 @@ import {
 } from '../../../src/graph/ops/index';
 import type { Value } from '../../../src/graph/value';
 import { fuse, patchSimilarity, textShares } from '../../../src/methods/clip/classes';
-import { HEAD, headShares, headStep, standardisation } from '../../../src/methods/clip/head';
+import { HEAD, headShares, headStep, standardisation } from '../../../src/methods/kit/class-head';
 import { plainLogits, plainMap, sumOf, valueMap } from '../../../src/methods/clip/maps';
 import { textPair } from '../../../src/methods/clip/text-pair';
 import { levelLoss, transformed } from '../../../src/methods/clip/transformation';
@@ -268,9 +268,9 @@ describeGolden(['fewshot.json', 'sem-clip.safetensors'], 'SEM-CLIP', () => {
       'head.std': std,
       'head.present': feeds.present,
     };
-    const found = await evaluate(runtime, feedsOfTwo, (values, graph) => {
+    const found = await evaluate(runtime, feedsOfTwo, (values) => {
       const rows = LEVELS.map((level) => reshape(slice(values[`in.Z${level}`], 1, 0, 1), [2, WIDTH]));
-      const head = headShares(new FittedNet(graph, values, 'head.'), concat(rows, 1), values);
+      const head = headShares(values, concat(rows, 1));
       const levels = LEVELS.map((level) => features(values, level));
       const text = textShares(patchSimilarity(levels, values.texts, 'max'), 1);
       return { head, fused: fuse(text, head, 0.8).fused };

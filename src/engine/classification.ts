@@ -1,0 +1,394 @@
+import { AppError, toAppError } from '../base/errors';
+import type { FitId } from '../base/ids';
+import { kept } from '../base/kept';
+import { Rng } from '../base/rng';
+import { encode } from '../graph/encode';
+import { calibrationError, fitTemperature } from '../metrics/reliability';
+import * as registry from '../methods/classifier-registry';
+import type { Classifier, ClassifierSize, Labels } from '../methods/classifier';
+import type { MethodState, StepCost } from '../methods/contract';
+import { classParts } from '../methods/kit/held-out';
+import { completeOptions } from '../methods/options';
+import { tapShapes } from '../nn/backbones/backbone';
+import type {
+  ClassEstimateRequest,
+  ClassFitRequest,
+  ClassFitSpec,
+  ClassFitSummary,
+  Classification,
+  ClassifyRequest,
+  LabelledSource,
+  Sureness,
+} from '../protocol/classes-api';
+import type { ImageSource, InspectionFailure, JobProgress, MemoryEstimate } from '../protocol/engine-api';
+import type { Runtime } from '../runtime/runtime';
+import type { LoadedBackbone } from './backbones';
+import { ClassScorer, withTemperature } from './class-scorer';
+import { LabelledWorld, TrialWorld } from './class-world';
+import type { Collaborators } from './collaborators';
+import type { Engine } from './engine';
+import { classGraph } from './export-classifier';
+import { tappedRoles } from './features';
+import { FitJob } from './fit-job';
+import { requireMemory } from './memory';
+import { BATCH } from './world';
+
+/** A classifier that is fitted several times sets a third aside each time; the others a fifth, once. */
+const REFITS = 3;
+const PARTS = 5;
+/** A handful of images that are all told right would say that every answer is certain. */
+const PRIOR = 1;
+/** Images a class must have for some to be set aside. */
+const LEAST = { refits: 2, once: 10 } as const;
+
+type ReportClass = (result: Classification | InspectionFailure) => void | Promise<void>;
+
+interface Plan {
+  readonly classifier: Classifier;
+  readonly backbone: LoadedBackbone;
+  readonly options: ReturnType<typeof completeOptions>;
+}
+
+/** Teaches classifiers by labelled images, and tells classes. */
+export class Classifying {
+  readonly #states = new Map<FitId, Promise<MethodState>>();
+  #scorers: { readonly runtime: Runtime; readonly byKey: Map<string, Promise<ClassScorer>> } | undefined;
+
+  constructor(
+    private readonly engine: Pick<
+      Engine,
+      'backbone' | 'runtime' | 'withRecovery' | 'isCancelled' | 'endIfCancelled' | 'ended'
+    >,
+    private readonly collaborators: Collaborators,
+  ) {}
+
+  /** Every classifier by the name it is exported under, recommended ones first, then by title. */
+  static readonly methods: Readonly<Record<string, Classifier>> = Object.fromEntries(
+    Object.entries<Classifier>(registry).sort(
+      ([, a], [, b]) =>
+        Number(b.about.recommended ?? false) - Number(a.about.recommended ?? false) ||
+        (a.title < b.title ? -1 : 1),
+    ),
+  );
+
+  /** @throws internal */
+  static method(id: string): Classifier {
+    const classifier = Classifying.methods[id];
+    if (!classifier) throw new AppError('internal', `there is no classifier "${id}"`);
+    return classifier;
+  }
+
+  /** @throws fit/memory when the device is known not to have it, fit/option, fit/backbone */
+  async estimate(request: ClassEstimateRequest): Promise<MemoryEstimate> {
+    const { classifier, backbone, options } = await this.#plan(request);
+    const size = sizeOf(classifier, backbone, options, request);
+    return this.#requireMemory(classifier, size, options);
+  }
+
+  /** What a step costs, measured on made-up features; null for those that take no steps. */
+  async measure(request: ClassEstimateRequest): Promise<StepCost | null> {
+    const { classifier, backbone, options } = await this.#plan(request);
+    const roles = tappedRoles(classifier, options);
+    return this.engine.withRecovery(async (runtime) => {
+      const world = new TrialWorld(runtime, backbone, roles, request);
+      const trial = classifier.fit(world, options);
+      while (!world.cost && !(await trial.next()).done);
+      await trial.return({});
+      return world.cost ?? null;
+    });
+  }
+
+  /**
+   * Fits, learns from images that it sets aside how sure answers are, stores the state.
+   * @throws fit/…, image/…, model/…, cancelled
+   */
+  async fit(
+    { jobId, spec, images }: ClassFitRequest,
+    report: (progress: JobProgress) => void,
+  ): Promise<ClassFitSummary> {
+    const start = performance.now();
+    const job = new FitJob(this.engine, jobId, report);
+    try {
+      const plan = await this.#plan(spec);
+      const { classifier, backbone, options } = plan;
+      requireLabels(spec.classes, images);
+      await this.#requireMemory(
+        classifier,
+        sizeOf(classifier, backbone, options, {
+          ...spec,
+          images: images.length,
+          classes: spec.classes.length,
+        }),
+        options,
+      );
+      const classOf = images.map(({ classIndex }) => classIndex);
+      const rng = (stream: string) => new Rng(spec.seed, stream);
+      const refits = classifier.refits(options);
+      const parts = refits
+        ? classParts(classOf, { rng }, LEAST.refits, REFITS)
+        : classParts(classOf, { rng }, LEAST.once, PARTS).slice(0, 1);
+      const fitted = await this.engine.withRecovery(async (runtime) => {
+        let resumedImages = 0;
+        const fitOn = async (trained: readonly number[]) => {
+          const labels: Labels = { classes: spec.classes, classOf, trained };
+          const roles = tappedRoles(classifier, options);
+          const world = new LabelledWorld(
+            runtime,
+            backbone,
+            roles,
+            spec,
+            images,
+            labels,
+            this.collaborators,
+            job.control,
+          );
+          const state = await job.run(classifier.fit(world, options));
+          resumedImages = Math.max(resumedImages, world.resumedImages);
+          return withTemperature(state, 1);
+        };
+        const held: { logits: number[]; labels: number[] } = { logits: [], labels: [] };
+        let last: MethodState | undefined;
+        for (const part of parts) {
+          const apart = new Set(part);
+          last = await fitOn(classOf.flatMap((_, i) => (apart.has(i) ? [] : [i])));
+          if (job.control.ending && refits) this.engine.endIfCancelled(jobId);
+          const some = [...part].map((i) => images[i].image);
+          for await (const { at, logits } of this.#logits(runtime, plan, spec, last, some)) {
+            held.logits.push(...logits);
+            held.labels.push(classOf[part[at]]);
+            job.tick({ phase: 'calibration', done: at + 1, total: some.length, unit: 'images' });
+          }
+        }
+        const state = refits || !last ? await fitOn(classOf.map((_, i) => i)) : last;
+        return { state, held, resumedImages };
+      });
+      const sureness = surenessOf(fitted.held, spec.classes.length);
+      const state = withTemperature(fitted.state, sureness?.temperature ?? 1);
+      await this.collaborators.states.put(spec.fitId, state);
+      this.#states.set(spec.fitId, Promise.resolve(state));
+      await this.collaborators.checkpoints.clear(spec.fitId);
+      return {
+        sureness,
+        durationMs: performance.now() - start,
+        stateBytes: Object.values(state).reduce((sum, { data }) => sum + data.byteLength, 0),
+        provider: (await this.engine.runtime()).report.kind,
+        resumedImages: fitted.resumedImages,
+        steps: job.steps,
+        remarks: job.control.remarks,
+      };
+    } finally {
+      this.engine.ended(jobId);
+    }
+  }
+
+  /**
+   * Tells the classes of images with a stored fit, reporting each as it comes; an image that fails is reported as such
+   * and the rest goes on.
+   * @throws store/missing, model/…, cancelled
+   */
+  async classify({ jobId, spec, images }: ClassifyRequest, report: ReportClass): Promise<void> {
+    try {
+      const plan = await this.#plan(spec);
+      const state = await this.#state(spec.fitId);
+      const batch = Math.min(BATCH, images.length);
+      for (let first = 0; first < images.length; first += batch) {
+        this.engine.endIfCancelled(jobId);
+        await this.#classifyBatch(plan, spec, state, images.slice(first, first + batch), batch, report);
+      }
+    } finally {
+      this.engine.ended(jobId);
+    }
+  }
+
+  /** From grey pixels to probabilities as one model. @throws store/missing, model/… */
+  async export(spec: ClassFitSpec): Promise<Uint8Array<ArrayBuffer>> {
+    const { classifier, backbone, options } = await this.#plan(spec);
+    const { graph, metadata } = classGraph(
+      classifier,
+      backbone,
+      await this.#state(spec.fitId),
+      options,
+      spec,
+    );
+    return encode(graph, { metadata }).model;
+  }
+
+  /** Forgets a fit's state and programs; it is read from the store when it is needed again. */
+  forget(fitId: FitId): void {
+    this.#states.delete(fitId);
+    for (const key of this.#scorers?.byKey.keys() ?? [])
+      if (key.startsWith(`${fitId}|`)) this.#scorers?.byKey.delete(key);
+  }
+
+  async #plan({
+    method,
+    options,
+    backboneId,
+    activation,
+  }: Pick<ClassFitSpec, 'method' | 'options' | 'backboneId' | 'activation'>): Promise<Plan> {
+    const classifier = Classifying.method(method);
+    const backbone = await this.engine.backbone(backboneId, activation);
+    requireArchitecture(classifier, backbone);
+    return { classifier, backbone, options: completeOptions(classifier.options, options) };
+  }
+
+  async #requireMemory(
+    classifier: Classifier,
+    size: ClassifierSize,
+    options: Plan['options'],
+  ): Promise<MemoryEstimate> {
+    const { report } = await this.engine.runtime();
+    const memory = (tried: Plan['options'], images: number) => classifier.memory({ ...size, images }, tried);
+    const { title, options: specs } = classifier;
+    return requireMemory(
+      { title, options: specs, memory, images: size.images, of: 'labelled images' },
+      options,
+      report,
+    );
+  }
+
+  async *#logits(
+    runtime: Runtime,
+    { classifier, backbone, options }: Plan,
+    spec: ClassFitSpec,
+    state: MethodState,
+    images: readonly ImageSource[],
+  ): AsyncGenerator<{ at: number; logits: Float32Array }> {
+    const batch = Math.min(BATCH, images.length);
+    const size = { side: spec.side, batch, priority: 'fit' } as const;
+    const scorer = await ClassScorer.open(runtime, backbone, classifier, state, options, size);
+    for (let first = 0; first < images.length; first += batch) {
+      const some = images.slice(first, first + batch);
+      const pixels = await Promise.all(some.map((image) => this.#load(image, backbone, spec)));
+      for (const [i, { logits }] of (await scorer.classify(pixels)).entries())
+        yield { at: first + i, logits };
+    }
+  }
+
+  async #classifyBatch(
+    { classifier, backbone, options }: Plan,
+    spec: ClassFitSpec,
+    state: MethodState,
+    images: readonly ImageSource[],
+    batch: number,
+    report: ReportClass,
+  ): Promise<void> {
+    const loaded = await Promise.allSettled(images.map((image) => this.#load(image, backbone, spec)));
+    const good: { image: ImageSource; pixels: Float32Array }[] = [];
+    for (const [i, image] of images.entries()) {
+      const result = loaded[i];
+      if (result.status === 'fulfilled') good.push({ image, pixels: result.value });
+      else {
+        const { code, message, hint } = toAppError(result.reason);
+        await report({ imageId: image.id, error: { code, message, hint } });
+      }
+    }
+    if (!good.length) return;
+    const start = performance.now();
+    const found = await this.engine.withRecovery(async (runtime) => {
+      if (this.#scorers?.runtime !== runtime) this.#scorers = { runtime, byKey: new Map() };
+      const size = { side: spec.side, batch, priority: 'inspect' } as const;
+      const scorer = await kept(this.#scorers.byKey, `${spec.fitId}|${batch}`, () =>
+        ClassScorer.open(runtime, backbone, classifier, state, options, size),
+      );
+      return scorer.classify(good.map(({ pixels }) => pixels));
+    });
+    const durationMs = (performance.now() - start) / good.length;
+    for (const [i, { probabilities, experts, attention }] of found.entries())
+      await report({
+        imageId: good[i].image.id,
+        probabilities,
+        ...(experts && { experts }),
+        ...(attention && { attention }),
+        durationMs,
+      });
+  }
+
+  #load(
+    image: ImageSource,
+    { backbone }: LoadedBackbone,
+    { side, white }: ClassFitSpec,
+  ): Promise<Float32Array> {
+    return this.collaborators.loadPixels(image, { side, white, kernel: backbone.kernel });
+  }
+
+  #state(fitId: FitId): Promise<MethodState> {
+    return kept(this.#states, fitId, async () => {
+      const found = await this.collaborators.states.get(fitId);
+      if (!found)
+        throw new AppError('store/missing', 'this fit is no longer in the store', {
+          hint: 'Train again on the same labels.',
+        });
+      return found;
+    });
+  }
+}
+
+const sizeOf = (
+  classifier: Classifier,
+  { backbone }: LoadedBackbone,
+  options: Plan['options'],
+  { side, images, classes }: { side: number; images: number; classes: number },
+): ClassifierSize => ({
+  taps: tapShapes(backbone, side, tappedRoles(classifier, options)),
+  side,
+  backbone,
+  images,
+  classes,
+});
+
+/** @throws fit/backbone */
+function requireArchitecture({ needs, title }: Classifier, { backbone }: LoadedBackbone): void {
+  const known = needs.architectures;
+  if (!known || known.some((start) => backbone.architecture.startsWith(start))) return;
+  throw new AppError('fit/backbone', `${title} is about ${known.join(', ')}; this is ${backbone.title}`, {
+    hint: 'Drop weights of that architecture, or choose another classifier.',
+  });
+}
+
+/** @throws fit/classes for classes that nothing can be learnt from */
+function requireLabels(classes: readonly string[], images: readonly LabelledSource[]): void {
+  const counts = classes.map((_, c) => images.filter(({ classIndex }) => classIndex === c).length);
+  const empty = classes.filter((_, c) => !counts[c]);
+  if (classes.length < 2)
+    throw new AppError('fit/classes', `there is one class only${classes.length ? `, ${classes[0]}` : ''}`, {
+      hint: 'Label images of a second class.',
+    });
+  if (empty.length)
+    throw new AppError('fit/classes', `no image is labelled ${empty.join(', ')}`, {
+      hint: 'Label images of these classes or leave the classes out.',
+    });
+  const classOf = new Map<string, number>();
+  for (const { image, classIndex } of images) {
+    const before = classOf.get(image.id);
+    if (before !== undefined && before !== classIndex)
+      throw new AppError(
+        'fit/classes',
+        `${image.name} has two labels: ${classes[before]} and ${classes[classIndex]}`,
+        { hint: 'The same picture can have one class. Correct one of them.' },
+      );
+    classOf.set(image.id, classIndex);
+  }
+}
+
+function surenessOf(
+  { logits, labels }: { readonly logits: readonly number[]; readonly labels: readonly number[] },
+  classes: number,
+): Sureness | null {
+  const found = fitTemperature(logits, labels, PRIOR);
+  if (!found) return null;
+  const error = (temperature: number) =>
+    calibrationError(
+      labels.flatMap((_, i) => softmaxOf(logits.slice(i * classes, (i + 1) * classes), temperature)),
+      labels,
+    )!;
+  const { temperature, n } = found;
+  return { temperature, n, errorBefore: error(1), error: error(temperature) };
+}
+
+function softmaxOf(logits: readonly number[], temperature: number): number[] {
+  const most = Math.max(...logits);
+  const raised = logits.map((logit) => Math.exp((logit - most) / temperature));
+  const sum = raised.reduce((total, value) => total + value, 0);
+  return raised.map((value) => value / sum);
+}

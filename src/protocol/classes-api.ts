@@ -1,0 +1,119 @@
+import type { BackboneId, FitId, ImageId, JobId } from '../base/ids';
+import type { ClassifierNeeds } from '../methods/classifier';
+import type { About, Citation, MemoryEstimate, StepCost } from '../methods/contract';
+import type { OptionSpec, Options } from '../methods/options';
+import type { Activation } from '../nn/clip/config';
+import type { ProviderReport } from '../runtime/ort';
+import type { ImageSource, InspectionFailure, JobProgress } from './engine-api';
+import type { Outcome } from './outcome';
+
+export type { ClassifierNeeds };
+
+/** A classifier as the app shows it: drawn from its own description. */
+export interface ClassifierDescription {
+  readonly id: string;
+  readonly title: string;
+  readonly about: About;
+  readonly source: Citation;
+  readonly options: Readonly<Record<string, OptionSpec>>;
+  readonly needs: ClassifierNeeds;
+  readonly standsOn: 'backbone' | 'clip';
+}
+
+/** What, with its images, determines the fit of a classifier. */
+export interface ClassFitSpec {
+  readonly fitId: FitId;
+  readonly method: string;
+  readonly options: Options;
+  readonly backboneId: BackboneId;
+  /** Side of the square input, px. */
+  readonly side: number;
+  readonly seed: number;
+  /** Value that becomes 1 in 16-bit images. */
+  readonly white: number;
+  /** Of a CLIP whose file doesn't tell it. */
+  readonly activation?: Activation;
+  /** Names in the order of probabilities. */
+  readonly classes: readonly string[];
+}
+
+export interface LabelledSource {
+  readonly image: ImageSource;
+  readonly classIndex: number;
+}
+
+export interface ClassFitRequest {
+  readonly jobId: JobId;
+  readonly spec: ClassFitSpec;
+  readonly images: readonly LabelledSource[];
+}
+
+/** How sure answers are, told by labelled images that the fit had not seen. */
+export interface Sureness {
+  /** Logits are divided by it. */
+  readonly temperature: number;
+  /** Images that told it. */
+  readonly n: number;
+  /** Expected calibration error on them, with a temperature of 1 and with this one. */
+  readonly errorBefore: number;
+  readonly error: number;
+}
+
+export interface ClassFitSummary {
+  readonly durationMs: number;
+  readonly stateBytes: number;
+  readonly provider: ProviderReport['kind'];
+  readonly resumedImages: number;
+  readonly steps: number | undefined;
+  readonly remarks: readonly string[];
+  /** Null where classes have too few images to set any aside. */
+  readonly sureness: Sureness | null;
+}
+
+export interface ClassifyRequest {
+  readonly jobId: JobId;
+  readonly spec: ClassFitSpec;
+  readonly images: readonly ImageSource[];
+}
+
+/** A picture of where a classifier looked: [height·width], from 0 on, without unit. */
+export interface Attention {
+  readonly width: number;
+  readonly height: number;
+  readonly values: Float32Array;
+}
+
+/** One image with its class. */
+export interface Classification {
+  readonly imageId: ImageId;
+  /** In the order of the classes. */
+  readonly probabilities: Float32Array;
+  /** Of each expert, where there are several. */
+  readonly experts?: readonly Float32Array[];
+  readonly attention?: Attention;
+  readonly durationMs: number;
+}
+
+export interface ClassEstimateRequest extends Omit<ClassFitSpec, 'fitId' | 'seed' | 'white' | 'classes'> {
+  readonly images: number;
+  readonly classes: number;
+}
+
+/** The engine worker's calls about classes. */
+export interface ClassesApi {
+  /** @throws fit/memory, fit/option, fit/backbone */
+  estimateClasses(request: ClassEstimateRequest): Promise<Outcome<MemoryEstimate>>;
+  /** What a step of training costs on this device; null for those without steps. */
+  measureClasses(request: ClassEstimateRequest): Promise<Outcome<StepCost | null>>;
+  fitClasses(
+    request: ClassFitRequest,
+    report: (progress: JobProgress) => void,
+  ): Promise<Outcome<ClassFitSummary>>;
+  /** Reports each image as it comes. */
+  classify(
+    request: ClassifyRequest,
+    report: (result: Classification | InspectionFailure) => void | Promise<void>,
+  ): Promise<Outcome<void>>;
+  /** From grey pixels to probabilities as one ONNX model; what it wants stands in its metadata. */
+  exportClassifier(spec: ClassFitSpec): Promise<Outcome<Uint8Array<ArrayBuffer>>>;
+}
