@@ -1,14 +1,15 @@
 /** `npm run bench -- --help` */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { AppError } from '../src/base/errors';
-import type { BackboneId, FitId } from '../src/base/ids';
+import type { FitId } from '../src/base/ids';
 import { standsOn } from '../src/engine/describe';
 import { Engine } from '../src/engine/engine';
-import { completeOptions } from '../src/methods/options';
 import type { Options } from '../src/methods/options';
 import type { FitSpec } from '../src/protocol/engine-api';
+import { benchClasses } from './bench/classify';
+import { commandLine, optionsOf, rowsIn, toNumber, usage, weightsOf } from './bench/command';
 import { drawGood, readDataset } from './bench/dataset';
 import type { BenchImage, Dataset } from './bench/dataset';
 import { writeSection } from './bench/document';
@@ -24,6 +25,7 @@ import { classFigures, defectGroups, drawSupport, shareUnlike } from './bench/su
 const HELP = `Fits and inspects data sets in the MVTec layout with the app's own engine and prints what comes out.
 
 npm run bench -- --data DIR[,DIR...] [options]
+npm run bench -- --task classify --data DIR[,DIR...] [options]   (--task classify --help explains)
   --data DIR[,DIR...]   folders with train/good, test/<class>, ground_truth/<class>
   --methods A[,B...]    ${Object.keys(Engine.methods).join(', ')}, and
                         ${MEAN_IMAGE}, the trivial detector (default: patchcore,padim)
@@ -67,10 +69,6 @@ interface Plan {
   readonly doc: string | undefined;
 }
 
-const usage = (message: string): never => {
-  throw new AppError('usage', message);
-};
-
 function readFlags() {
   try {
     return parseArgs({
@@ -99,13 +97,6 @@ function readFlags() {
   }
 }
 
-function toNumber(flag: string, text: string, least: number): number {
-  const value = Number(text);
-  return Number.isInteger(value) && value >= least
-    ? value
-    : usage(`--${flag} ${text}: a whole number from ${least} on`);
-}
-
 function plan(flags: ReturnType<typeof readFlags>): Plan {
   const list = (text: string) => text.split(',').filter(Boolean);
   if (!flags.data) usage('--data is missing; --help explains');
@@ -122,7 +113,10 @@ function plan(flags: ReturnType<typeof readFlags>): Plan {
     datasets: list(flags.data!).map(readDataset),
     methods,
     options: Object.fromEntries(
-      methods.map((method) => [method, method === MEAN_IMAGE ? {} : optionsOf(method, flags.set)]),
+      methods.map((method) => [
+        method,
+        method === MEAN_IMAGE ? {} : optionsOf(method, Engine.method(method).options, flags.set),
+      ]),
     ),
     backbone: flags.backbone,
     size: toNumber('size', flags.size, 32),
@@ -134,14 +128,11 @@ function plan(flags: ReturnType<typeof readFlags>): Plan {
     leaveOut: leaveOut !== undefined,
     provider,
     json: flags.json,
-    rows: flags.resume ? rowsIn(flags.json ?? usage('--resume takes up what --json names')) : [],
+    rows: flags.resume ? rowsIn<Row>(flags.json ?? usage('--resume takes up what --json names')) : [],
     maps: flags.maps,
     doc: flags.doc,
   };
 }
-
-const rowsIn = (file: string): Row[] =>
-  existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Row[]) : [];
 
 /** The row of a run: made, and written at once, unless an earlier command did. */
 async function rowOf<K extends Partial<Row>>(
@@ -161,22 +152,6 @@ async function rowOf<K extends Partial<Row>>(
     shots === undefined ? '' : `, ${shots} shots, draw ${draw}${leftOut ? ` without ${leftOut}` : ''}`;
   console.error(`${data} ${method} seed ${seed}${drawn}: done`);
   return row;
-}
-
-const weightsOf = (name: string): BackboneId => (/[./]/.test(name) ? name : `builtin:${name}`) as BackboneId;
-
-/** Options of one method out of all --set flags. */
-function optionsOf(method: string, settings: readonly string[]): Options {
-  const { options } = Engine.method(method);
-  const given: Record<string, unknown> = {};
-  for (const setting of settings) {
-    const match = /^([^.]+)\.([^=]+)=(.*)$/.exec(setting) ?? usage(`--set ${setting}: METHOD.OPTION=VALUE`);
-    const [, owner, name, text] = match;
-    if (owner !== method) continue;
-    const kind = options[name]?.kind;
-    given[name] = kind === 'number' ? Number(text) : kind === 'flag' ? text === 'true' : text;
-  }
-  return completeOptions(options, given);
 }
 
 async function openHost(provider: Plan['provider']): Promise<BenchHost> {
@@ -349,14 +324,9 @@ const peakMb = (): number => Math.round(process.resourceUsage().maxRSS / 1024);
 
 const round = (value: number, digits: number): number => Number(value.toFixed(digits));
 
-/** What was typed, data folders by their names alone. */
-const commandLine = (): string =>
-  `npm run bench -- ${process.argv
-    .slice(2)
-    .map((flag) => flag.replace(/[^,]*\/(?=[^,/]+)/g, ''))
-    .join(' ')}`;
-
 async function main(): Promise<void> {
+  if (process.argv.some((flag, i) => flag === 'classify' && process.argv[i - 1] === '--task'))
+    return benchClasses(process.argv.slice(2));
   const flags = readFlags();
   if (flags.help) {
     console.log(HELP);

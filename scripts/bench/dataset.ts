@@ -5,6 +5,7 @@ import { AppError } from '../../src/base/errors';
 import type { ImageId } from '../../src/base/ids';
 import { Rng } from '../../src/base/rng';
 import { sortPaths } from '../../src/exchange/layout';
+import type { Role } from '../../src/exchange/layout';
 
 /** An image file of a data set. */
 export interface BenchImage {
@@ -22,8 +23,8 @@ export interface Dataset {
   readonly test: readonly BenchImage[];
 }
 
-/** Reads a folder in the MVTec layout. @throws usage */
-export function readDataset(folder: string): Dataset {
+/** Every labelled image of a folder in the MVTec layout. @throws usage */
+export function readImages(folder: string): readonly (BenchImage & { readonly role: Role })[] {
   if (!existsSync(folder) || !statSync(folder).isDirectory())
     throw new AppError('usage', `${folder} is no folder`);
   const root = resolve(folder);
@@ -33,7 +34,7 @@ export function readDataset(folder: string): Dataset {
     .sort();
   const { sets } = sortPaths(files.map((path) => ({ path, file: path })));
   const images = (sets[0]?.images ?? []).filter(({ path }) => /^(train|test)\//.test(path));
-  const toImage = ({ path, className, mask }: (typeof images)[number]): BenchImage => ({
+  return images.map(({ path, className, mask, role }) => ({
     id: createHash('sha256')
       .update(readFileSync(join(root, path)))
       .digest('hex') as ImageId,
@@ -41,12 +42,18 @@ export function readDataset(folder: string): Dataset {
     file: join(root, path),
     className: className ?? 'unknown',
     maskFile: mask && join(root, mask),
-  });
-  const good = images.filter(({ role }) => role === 'good').map(toImage);
-  const test = images.filter(({ role }) => role === 'inspect').map(toImage);
+    role,
+  }));
+}
+
+/** Reads a folder in the MVTec layout. @throws usage */
+export function readDataset(folder: string): Dataset {
+  const images = readImages(folder);
+  const good = images.filter(({ role }) => role === 'good');
+  const test = images.filter(({ role }) => role === 'inspect');
   if (!good.length || !test.length)
     throw new AppError('usage', `${folder} has no images in train/good and test/<class>`);
-  return { name: basename(root), good, test };
+  return { name: basename(resolve(folder)), good, test };
 }
 
 /** The good images of a run: all, or some drawn by the seed. @throws usage when there are fewer */

@@ -4,11 +4,13 @@ import * as ort from 'onnxruntime-node';
 import { AppError } from '../../src/base/errors';
 import type { BackboneId, FitId, JobId } from '../../src/base/ids';
 import type { Collaborators } from '../../src/engine/collaborators';
+import { Classifying } from '../../src/engine/classification';
 import { Engine } from '../../src/engine/engine';
 import { decodeImage } from '../../src/image/decode';
 import { toModelInput } from '../../src/image/model-input';
 import type { TensorData } from '../../src/base/tensor';
 import type { MethodState } from '../../src/methods/contract';
+import type { ClassFitSpec, ClassFitSummary, Classification } from '../../src/protocol/classes-api';
 import type { FitSpec, ImageSource } from '../../src/protocol/engine-api';
 import { nodeBackend } from '../../src/runtime/node';
 import { Runtime } from '../../src/runtime/runtime';
@@ -38,6 +40,7 @@ export function openWeightsFile(id: BackboneId): ReturnType<typeof bytesAsSource
 export class NodeHost implements BenchHost {
   readonly provider = 'cpu';
   readonly #engine: Engine;
+  readonly #classifying: Classifying;
   readonly #states = new Map<FitId, MethodState>();
   readonly #pixels = new Map<string, Float32Array>();
   readonly #masks = new Map<string, string>();
@@ -70,6 +73,7 @@ export class NodeHost implements BenchHost {
       },
     };
     this.#engine = new Engine(collaborators);
+    this.#classifying = new Classifying(this.#engine, collaborators);
   }
 
   async fit(spec: FitSpec, good: readonly BenchImage[], defects: readonly BenchImage[] = []) {
@@ -84,6 +88,45 @@ export class NodeHost implements BenchHost {
       { jobId: 'fit' as JobId, spec, good: good.map(toSource), defects: known },
       () => undefined,
     );
+  }
+
+  /** Teaches a classifier and forgets it when `use` is done. */
+  async withClasses<T>(
+    spec: ClassFitSpec,
+    images: readonly BenchImage[],
+    use: (
+      summary: ClassFitSummary,
+      classify: (images: readonly BenchImage[]) => Promise<Classification[]>,
+    ) => Promise<T>,
+  ): Promise<T> {
+    await this.#decode(spec, images);
+    const labelled = images.map((image) => ({
+      image: toSource(image),
+      classIndex: spec.classes.indexOf(image.className),
+    }));
+    const summary = await this.#classifying.fit(
+      { jobId: 'fit' as JobId, spec, images: labelled },
+      () => undefined,
+    );
+    const classify = async (some: readonly BenchImage[]) => {
+      await this.#decode(spec, some);
+      const found = new Map<string, Classification>();
+      await this.#classifying.classify(
+        { jobId: 'classify' as JobId, spec, images: some.map(toSource) },
+        (result) => {
+          if ('error' in result) throw new AppError('usage', result.error.message);
+          found.set(result.imageId, result);
+        },
+      );
+      return some.map(({ id }) => found.get(id)!);
+    };
+    try {
+      return await use(summary, classify);
+    } finally {
+      this.#states.delete(spec.fitId);
+      this.#classifying.forget(spec.fitId);
+      await (await this.#engine.runtime()).forgetPrograms();
+    }
   }
 
   async usualSide(backboneId: BackboneId) {
@@ -142,7 +185,10 @@ export class NodeHost implements BenchHost {
     );
   }
 
-  async #decode(spec: FitSpec, images: readonly BenchImage[]): Promise<void> {
+  async #decode(
+    spec: Pick<FitSpec, 'backboneId' | 'side' | 'white'>,
+    images: readonly BenchImage[],
+  ): Promise<void> {
     const { kernel } = (await this.#engine.backbone(spec.backboneId)).backbone;
     for (const image of images) {
       this.#files.set(image.id, image.file);

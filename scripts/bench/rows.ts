@@ -62,13 +62,22 @@ export type ShownRow = Record<string, unknown>;
 
 /** Means of runs that differ in seed, draw or what was left out; spread is the standard deviation. */
 export function meanOf(rows: readonly Row[]): ShownRow {
-  const shown: ShownRow = {
-    ...rows[0],
-    [rows[0].shots === undefined ? 'seed' : 'draw']: `mean of ${rows.length}`,
-  };
-  if (rows[0].leftOut) shown.leftOut = 'each';
-  for (const name of MEASURED) {
-    const values = rows.flatMap((row) => row[name] ?? []);
+  const shown = meanRow(rows, MEASURED, rows[0].shots === undefined ? 'seed' : 'draw');
+  return rows[0].leftOut ? { ...shown, leftOut: 'each' } : shown;
+}
+
+/**
+ * Means of some figures with their standard deviations, not defined where one isn't.
+ * @param over what the rows differ in
+ */
+export function meanRow<R extends object>(
+  rows: readonly R[],
+  measured: readonly (keyof R & string)[],
+  over: keyof R & string,
+): ShownRow {
+  const shown: ShownRow = { ...rows[0], [over]: `mean of ${rows.length}` };
+  for (const name of measured) {
+    const values = rows.flatMap((row) => (row[name] as number | null | undefined) ?? []);
     const defined = values.length === rows.length;
     shown[name] = defined ? mean(values) : null;
     if (defined) shown[`${name}Spread`] = standardDeviation(values, 'population');
@@ -76,7 +85,7 @@ export function meanOf(rows: readonly Row[]): ShownRow {
   return shown;
 }
 
-type Column = readonly [title: string, show: (row: ShownRow) => string];
+export type Column = readonly [title: string, show: (row: ShownRow) => string];
 
 const figure = (title: string, spread = false): Column => [
   title,

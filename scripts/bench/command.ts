@@ -1,0 +1,51 @@
+/** What the bench's commands share. */
+import { existsSync, readFileSync } from 'node:fs';
+import { AppError } from '../../src/base/errors';
+import type { BackboneId } from '../../src/base/ids';
+import { completeOptions } from '../../src/methods/options';
+import type { OptionSpec, Options } from '../../src/methods/options';
+
+/** @throws usage */
+export const usage = (message: string): never => {
+  throw new AppError('usage', message);
+};
+
+/** @throws usage */
+export function toNumber(flag: string, text: string, least: number): number {
+  const value = Number(text);
+  return Number.isInteger(value) && value >= least
+    ? value
+    : usage(`--${flag} ${text}: a whole number from ${least} on`);
+}
+
+/** Weights by the name of a built-in, or a file. */
+export const weightsOf = (name: string): BackboneId =>
+  (/[./]/.test(name) ? name : `builtin:${name}`) as BackboneId;
+
+/** Options of one method out of all --set flags. */
+export function optionsOf(
+  method: string,
+  options: Readonly<Record<string, OptionSpec>>,
+  settings: readonly string[],
+): Options {
+  const given: Record<string, unknown> = {};
+  for (const setting of settings) {
+    const match = /^([^.]+)\.([^=]+)=(.*)$/.exec(setting) ?? usage(`--set ${setting}: METHOD.OPTION=VALUE`);
+    const [, owner, name, text] = match;
+    if (owner !== method) continue;
+    const kind = options[name]?.kind;
+    given[name] = kind === 'number' ? Number(text) : kind === 'flag' ? text === 'true' : text;
+  }
+  return completeOptions(options, given);
+}
+
+/** Rows that an earlier command wrote. */
+export const rowsIn = <Row>(file: string): Row[] =>
+  existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Row[]) : [];
+
+/** What was typed, data folders by their names alone. */
+export const commandLine = (): string =>
+  `npm run bench -- ${process.argv
+    .slice(2)
+    .map((flag) => flag.replace(/[^,]*\/(?=[^,/]+)/g, ''))
+    .join(' ')}`;
