@@ -1,6 +1,7 @@
 /**
  * Writes procedural images as labelled folders, to measure on: `npm run make:sample -- --out DIR [--ranges usual|far]
- * [--each N] [--seed N] [--side N]`. The pictures of another seed than a training's were never trained on.
+ * [--each N] [--seed N] [--side N] [--products]`. The pictures of another seed than a training's were never trained on.
+ * With --products the seven classes of two products are fourteen, all under test/: for classifiers.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -9,7 +10,9 @@ import sharp from 'sharp';
 import { Rng } from '../src/base/rng';
 import { CLASS_NAMES } from '../src/sample/classes';
 import { generateImage } from '../src/sample/generate';
-import { FAR_RANGES, RANGES } from '../src/sample/ranges';
+import type { ClassName } from '../src/sample/classes';
+import { FAR_RANGES, PRODUCTS, RANGES } from '../src/sample/ranges';
+import type { ProductName } from '../src/sample/ranges';
 
 const { values: flags } = parseArgs({
   options: {
@@ -18,13 +21,14 @@ const { values: flags } = parseArgs({
     each: { type: 'string', default: '40' },
     seed: { type: 'string', default: '1000' },
     side: { type: 'string', default: '240' },
+    products: { type: 'boolean', default: false },
   },
 });
 const ranges = { usual: RANGES, far: FAR_RANGES }[flags.ranges as 'usual' | 'far'] as
   typeof RANGES | undefined;
 if (!flags.out || !ranges) throw new Error('--out DIR is needed; --ranges is usual or far');
 const side = Number(flags.side);
-const folder = join(flags.out, `procedural-${flags.ranges}`);
+const folder = join(flags.out, `procedural-${flags.products ? 'products' : flags.ranges}`);
 
 async function write(path: string, grey: Uint8Array): Promise<void> {
   const file = join(folder, path);
@@ -33,16 +37,21 @@ async function write(path: string, grey: Uint8Array): Promise<void> {
   writeFileSync(file, await sharp(grey, { raw }).png().toBuffer());
 }
 
-for (const className of CLASS_NAMES)
+async function writeClass(className: ClassName, product?: ProductName): Promise<void> {
+  const name = product ? `${product} ${className}` : className;
   for (let i = 0; i < Number(flags.each); i++) {
-    const rng = new Rng(Number(flags.seed), `sample.${className}.${i}`);
-    const { pixels, mask } = generateImage(rng, { width: side, height: side, className, ranges });
-    const trained = className === 'good' && i % 2 === 0;
-    await write(`${trained ? 'train' : 'test'}/${className}/${i}.png`, pixels);
+    const rng = new Rng(Number(flags.seed), `sample.${name}.${i}`);
+    const { pixels, mask } = generateImage(rng, { width: side, height: side, className, ranges, product });
+    const trained = name === 'good' && i % 2 === 0;
+    await write(`${trained ? 'train' : 'test'}/${name}/${String(i).padStart(4, '0')}.png`, pixels);
     if (className === 'good') continue;
     await write(
-      `ground_truth/${className}/${i}_mask.png`,
+      `ground_truth/${name}/${String(i).padStart(4, '0')}_mask.png`,
       mask.map((inside) => 255 * inside),
     );
   }
-console.log(`${folder}: ${flags.each} images of each of ${CLASS_NAMES.length} classes`);
+}
+
+const products = flags.products ? (Object.keys(PRODUCTS) as ProductName[]) : [undefined];
+for (const product of products) for (const className of CLASS_NAMES) await writeClass(className, product);
+console.log(`${folder}: ${flags.each} images of each of ${products.length * CLASS_NAMES.length} classes`);

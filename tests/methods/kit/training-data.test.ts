@@ -90,7 +90,14 @@ describe('cached features', () => {
       },
     };
     const context = contextOf(runtime, { level1 }, { side: 8, world });
-    const caching = cacheFeatures(context, 'test', ({ taps }) => mul(taps.level1!, 2), 'good', undefined, memoryBytes);
+    const caching = cacheFeatures(
+      context,
+      'test',
+      ({ taps }) => mul(taps.level1!, 2),
+      'good',
+      undefined,
+      memoryBytes,
+    );
     let step = await caching.next();
     while (!step.done) step = await caching.next();
     return { cache: step.value, pieces: pieces.size };
