@@ -41,10 +41,11 @@ export const shapesOf = ({ tensors }: Safetensors): ReadonlyMap<string, Shape> =
 
 /** What a weights file holds, from its header alone. @throws model/… */
 export async function identify(source: ByteSource): Promise<Description> {
-  const shapes = shapesOf(await Safetensors.open(source));
+  const file = await Safetensors.open(source);
+  const shapes = shapesOf(file);
   const clip = recogniseClip(shapes);
   if (clip) return describeClip(clip, shapes.has(`${clip.prefix}token_ids`));
-  const { title, architecture, sides } = recogniseBackbone(shapes).backbone;
+  const { title, architecture, sides } = recogniseBackbone(shapes, file.metadata.architecture).backbone;
   return { title, architecture, sides };
 }
 
@@ -79,7 +80,7 @@ export async function loadBackbone(source: ByteSource, clip?: ClipParts): Promis
   const file = await Safetensors.open(source);
   const recognised = clip && recogniseClip(shapesOf(file));
   if (recognised) return loadVisionTower(file, recognised, clip);
-  const { backbone, prefix } = recogniseBackbone(shapesOf(file));
+  const { backbone, prefix } = recogniseBackbone(shapesOf(file), file.metadata.architecture);
   const roles = [...LEVEL_ROLES, 'pooled'] as const;
   const layers = roles.map((role) => layerOf(backbone, role));
   const tensors = new Map<string, TensorData>();

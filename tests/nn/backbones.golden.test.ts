@@ -4,7 +4,11 @@ import type { Shape, TensorData } from '../../src/base/tensor';
 import { GraphBuilder } from '../../src/graph/builder';
 import { expectedTensors } from '../../src/nn/backbones/backbone';
 import type { Backbone } from '../../src/nn/backbones/backbone';
-import { efficientNetLite0 } from '../../src/nn/backbones/efficientnet';
+import {
+  EFFICIENTNETS,
+  SYMMETRIC_EFFICIENTNETS,
+  efficientNetLite0,
+} from '../../src/nn/backbones/efficientnet';
 import { RESNETS } from '../../src/nn/backbones/resnet';
 import { visionTransformer, vitPlan } from '../../src/nn/backbones/vit';
 import { FrozenWeights } from '../../src/nn/frozen-weights';
@@ -17,9 +21,11 @@ import { signed, weight } from '../support/procedural';
 interface Model {
   input: number[];
   parameters: number;
+  tensors?: number;
   taps?: Digest[];
   tokens_after_block?: Digest[];
   after_norm?: Digest;
+  stem?: Digest;
   logits?: Digest;
   output?: Digest;
   parameters_through_layer?: number[];
@@ -50,21 +56,39 @@ function vitShapes(
   return shapes;
 }
 
-/** The backbone behind a timm name of the golden file; `undefined` for those a later floor adds. */
-function backboneOf(name: string): { backbone: Backbone; taps: string[] } | undefined {
+/** A file of the hybrid without a head. */
+function hybridShapes(): Map<string, Shape> {
+  const shapes = vitShapes(768, 16, 12, 224, false).set('patch_embed.proj.weight', [768, 1024, 1, 1]);
+  shapes.delete('head.weight');
+  return shapes.set('patch_embed.backbone.stem.conv.weight', [64, 3, 7, 7]);
+}
+
+/** The backbone behind a timm name of the golden file. */
+function backboneOf(name: string): { backbone: Backbone; taps: string[] } {
   if (name === 'tf_efficientnet_lite0') return { backbone: efficientNetLite0, taps: CNN_TAPS.efficientnet };
-  const resnet = RESNETS.find(
-    ({ architecture }) => architecture === name.replaceAll('_', '-').replace('resnet50-2', 'resnet50-2'),
-  );
+  const named = ({ architecture }: Backbone) => architecture === name.replaceAll('_', '-');
+  const efficientNet = [...EFFICIENTNETS, ...SYMMETRIC_EFFICIENTNETS].find(named);
+  if (efficientNet) return { backbone: efficientNet, taps: CNN_TAPS.efficientnet };
+  const resnet = RESNETS.find(named);
   if (resnet) return { backbone: resnet, taps: CNN_TAPS.resnet };
   const vit = {
     vit_small_patch14_dinov2: vitShapes(384, 14, 12, 224, true),
     vit_base_patch16_224: vitShapes(768, 16, 12, 224, false),
+    vit_base_r50_s16_224: hybridShapes(),
   }[name];
-  if (!vit) return undefined;
+  if (!vit) throw new Error(`no backbone is named ${name}`);
   const blocks = Array.from({ length: 12 }, (_, i) => `block.${i + 1}`);
-  return { backbone: visionTransformer(vitPlan(vit)!), taps: ['embedded', ...blocks] };
+  const backbone = visionTransformer(vitPlan(vit)!);
+  // The hybrid's tokens are told behind the blocks alone.
+  return {
+    backbone,
+    taps: vit.has('patch_embed.backbone.stem.conv.weight') ? blocks : ['embedded', ...blocks],
+  };
 }
+
+/** The layer that a model's last digest is of: without a head, its vector. */
+const deepestOf = ({ logits, output }: Model): string =>
+  (logits ?? output)?.shape[0] === 1000 ? 'logits' : 'pooled';
 
 const runtime = openNodeRuntime();
 
@@ -91,22 +115,21 @@ async function run(
 for (const file of ['backbones.json', 'backbones-extra.json'])
   describeGolden([file, 'procedural.json'], `backbones with procedural weights (${file})`, () => {
     const { models } = goldenJson<{ models: Record<string, Model> }>(file);
-    const known = Object.entries(models).flatMap(([name, model]) => {
-      const found = backboneOf(name);
-      return found ? [{ name, model, ...found }] : [];
-    });
+    const known = Object.entries(models).map(([name, model]) => ({ name, model, ...backboneOf(name) }));
 
     it.each(known)('$name', async ({ model, backbone, taps }) => {
       const digests = [...(model.taps ?? model.tokens_after_block!)];
       const names = [...taps];
+      const deepest = deepestOf(model);
       const add = (name: string, digest: Digest | undefined) => {
         if (!digest) return;
         names.push(name);
         digests.push(digest);
       };
+      add('stem', model.stem);
       add('norm', model.after_norm);
-      add('logits', model.logits);
-      add(model.output?.shape[0] === 1000 ? 'logits' : 'pooled', model.output);
+      add(deepest, model.logits);
+      add(deepest, model.output);
       const found = await run(backbone, names, model.input);
       names.forEach((name, i) =>
         expect(digestError(floats(found[name]), digests[i]), name).toBeLessThan(1e-4),
@@ -120,8 +143,8 @@ for (const file of ['backbones.json', 'backbones-extra.json'])
             .filter(([key]) => !key.includes('running_'))
             .reduce((sum, [, shape]) => sum + sizeOf(shape), 0);
         model.parameters_through_layer?.forEach((count, i) => expect(countOf([taps[i + 1]])).toBe(count));
-        const deepest = model.logits || model.output?.shape[0] === 1000 ? ['logits'] : ['pooled'];
-        expect(countOf(deepest)).toBe(model.parameters);
+        expect(countOf([deepestOf(model)])).toBe(model.parameters);
+        if (model.tensors) expect(expectedTensors(backbone, [deepestOf(model)]).size).toBe(model.tensors);
       });
     });
   });

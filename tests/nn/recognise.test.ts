@@ -2,7 +2,11 @@ import { describe, expect, it } from 'vitest';
 import type { Shape } from '../../src/base/tensor';
 import { LEVEL_ROLES, expectedTensors } from '../../src/nn/backbones/backbone';
 import type { Backbone } from '../../src/nn/backbones/backbone';
-import { efficientNetLite0 } from '../../src/nn/backbones/efficientnet';
+import {
+  EFFICIENTNETS,
+  SYMMETRIC_EFFICIENTNETS,
+  efficientNetLite0,
+} from '../../src/nn/backbones/efficientnet';
 import { recogniseBackbone } from '../../src/nn/backbones/recognise';
 import { RESNETS } from '../../src/nn/backbones/resnet';
 import { visionTransformer } from '../../src/nn/backbones/vit';
@@ -34,8 +38,9 @@ const VITS = [
     ...{ width: 384, patch: 14, grid: 37, mlp: 1536, layerScale: true, classes: 0 },
     ...{ registers: 4, positionsForPrefix: false },
   }),
+  visionTransformer({ ...PLAIN_VIT, width: 768, patch: 16, hybrid: true, grid: 14, mlp: 3072 }),
 ];
-const BACKBONES = [efficientNetLite0, ...RESNETS, ...VITS];
+const BACKBONES = [efficientNetLite0, ...EFFICIENTNETS, ...RESNETS, ...VITS];
 
 /** The tensors that the deepest level needs. */
 const tensorsOf = (backbone: Backbone): Map<string, Shape> =>
@@ -97,9 +102,40 @@ describe('every backbone is recognised by its tensors', () => {
     // This is the trap: every tensor of the smaller network is in the larger one, with its shape.
     expect(contains(named('resnet34'), named('resnet18'))).toBe(true);
     expect(contains(named('resnet101'), named('resnet50'))).toBe(true);
+    expect(contains(named('tf-efficientnet-b0'), named('efficientnet-lite0'))).toBe(true);
+    expect(contains(named('tf-efficientnet-b1'), named('tf-efficientnet-b0'))).toBe(true);
+    expect(recogniseBackbone(named('efficientnet-lite0')).backbone).toBe(efficientNetLite0);
+    expect(recogniseBackbone(named('tf-efficientnet-b0')).backbone).toBe(EFFICIENTNETS[0]);
+    expect(recogniseBackbone(named('tf-efficientnet-b1')).backbone).toBe(EFFICIENTNETS[1]);
     expect(recogniseBackbone(named('resnet34')).backbone.architecture).toBe('resnet34');
     expect(recogniseBackbone(named('resnet101')).backbone.architecture).toBe('resnet101');
     expect(recogniseBackbone(named('wide-resnet50-2')).backbone.architecture).toBe('wide-resnet50-2');
+  });
+});
+
+describe('the form of an EfficientNet', () => {
+  it('is in none of its names and shapes', () => {
+    SYMMETRIC_EFFICIENTNETS.forEach((backbone, i) =>
+      expect([...tensorsOf(backbone)]).toEqual([...tensorsOf(EFFICIENTNETS[i])]),
+    );
+  });
+
+  it.each<[string | undefined, Backbone]>([
+    [undefined, EFFICIENTNETS[3]],
+    ['tf_efficientnet_b3', EFFICIENTNETS[3]],
+    ['resnet50', EFFICIENTNETS[3]],
+    ['efficientnet_b3', SYMMETRIC_EFFICIENTNETS[3]],
+    ['efficientnet_b3.ra2_in1k', SYMMETRIC_EFFICIENTNETS[3]],
+    ['efficientnet-b3', SYMMETRIC_EFFICIENTNETS[3]],
+  ])('is as the file states it: %s', (stated, backbone) => {
+    expect(recogniseBackbone(named('tf-efficientnet-b3'), stated).backbone).toBe(backbone);
+  });
+
+  it('that is stated changes no other network', () => {
+    expect(recogniseBackbone(named('resnet50'), 'efficientnet_b0').backbone).toBe(RESNETS[2]);
+    expect(recogniseBackbone(named('efficientnet-lite0'), 'efficientnet_b0').backbone).toBe(
+      efficientNetLite0,
+    );
   });
 });
 
@@ -171,6 +207,30 @@ describe('a near miss tells what differs', () => {
     );
   });
 
+  it('in squeeze-excitation', () => {
+    expect(() => recogniseBackbone(without('tf-efficientnet-b0', 'blocks.3.1.se.conv_reduce.bias'))).toThrow(
+      near('this is nearly EfficientNet-B0: it lacks blocks.3.1.se.conv_reduce.bias'),
+    );
+    const wide = named('tf-efficientnet-b4').set('blocks.2.0.se.conv_expand.weight', [192, 48, 1, 1]);
+    expect(() => recogniseBackbone(wide)).toThrow(
+      near(
+        'this is nearly EfficientNet-B4: misshapen: blocks.2.0.se.conv_expand.weight is [192,48,1,1], ' +
+          'expected [192,8,1,1]',
+      ),
+    );
+  });
+
+  it('in a hybrid', () => {
+    const name = 'patch_embed.backbone.stages.2.blocks.8.norm3.bias';
+    expect(() => recogniseBackbone(without('vit-base-r50-s16', name))).toThrow(
+      near(`this is nearly ResNet-50 + ViT base: it lacks ${name}`),
+    );
+    const stem = 'patch_embed.backbone.stem.conv.weight';
+    expect(() => recogniseBackbone(prefixed(without('vit-base-r50-s16', stem), 'model.'))).toThrow(
+      near(`this is nearly ResNet-50 + ViT base: it lacks ${stem}`),
+    );
+  });
+
   it('in a vision transformer', () => {
     expect(() => recogniseBackbone(without('vit-tiny-patch16', 'blocks.5.attn.qkv.bias'))).toThrow(
       near('this is nearly ViT tiny, patch 16: it lacks blocks.5.attn.qkv.bias'),
@@ -183,6 +243,7 @@ describe('a near miss tells what differs', () => {
   it.each([
     ['resnet34', 'ResNet-34', 'layer3.5.conv2.weight'],
     ['resnet101', 'ResNet-101', 'layer3.22.conv2.weight'],
+    ['tf-efficientnet-b1', 'EfficientNet-B1', 'blocks.6.1.conv_dw.weight'],
   ])('in %s, of which a smaller network is a part', (architecture, title, name) => {
     expect(() => recogniseBackbone(without(architecture, name))).toThrow(
       near(`this is nearly ${title}: it lacks ${name}`),
@@ -206,8 +267,8 @@ describe('files of other networks', () => {
       code: 'model/unknown',
       message: `none of the known architectures has tensors like ${tensors}`,
       hint:
-        'Known are EfficientNet-Lite0, ResNet-18/34/50/101, Wide-ResNet-50-2, ViT and DINOv2 by timm or ' +
-        'torchvision names, and CLIP of two plain transformers by open_clip or Hugging Face names.',
+        'Known are EfficientNet-Lite0 and B0 to B4, ResNet-18/34/50/101, Wide-ResNet-50-2, ViT, ResNet-50 + ViT and ' +
+        'DINOv2 by timm or torchvision names, and CLIP of two plain transformers by open_clip or Hugging Face names.',
     }) as Error;
 
   it.each<[string, [string, Shape][], string]>([

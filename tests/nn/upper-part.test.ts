@@ -4,7 +4,7 @@ import { floats } from '../../src/base/tensor';
 import { GraphBuilder } from '../../src/graph/builder';
 import { LEVEL_ROLES, emitTaps, expectedTensors, layerOf, tapShapes } from '../../src/nn/backbones/backbone';
 import type { Backbone } from '../../src/nn/backbones/backbone';
-import { efficientNetLite0 } from '../../src/nn/backbones/efficientnet';
+import { EFFICIENTNETS, efficientNetLite0 } from '../../src/nn/backbones/efficientnet';
 import { RESNETS } from '../../src/nn/backbones/resnet';
 import { upperPart } from '../../src/nn/backbones/upper-part';
 import { FrozenWeights } from '../../src/nn/frozen-weights';
@@ -34,6 +34,7 @@ describe.each([
   [efficientNetLite0, 64],
   // Its strided layers pad otherwise there.
   [efficientNetLite0, 96],
+  [EFFICIENTNETS[0], 64],
   [RESNETS[0], 64],
   [RESNETS[2], 64],
 ])('$title, side %d', (backbone, side) => {

@@ -49,7 +49,7 @@ const PATIENCE = 6;
 function mirrorOf({ mirror, title }: Backbone): NonNullable<Backbone['mirror']> {
   if (mirror) return mirror;
   throw new AppError('fit/backbone', `reverse distillation has no decoder for ${title}`, {
-    hint: 'It mirrors backbones whose levels halve in size: EfficientNet-Lite0 and the ResNets.',
+    hint: 'It mirrors backbones whose levels halve in size: the EfficientNets and the ResNets.',
   });
 }
 

@@ -4,7 +4,7 @@ import { PREFIXES, describeDifference, differenceOf, withoutPrefix } from '../re
 import type { Difference } from '../recognition';
 import { LEVEL_ROLES, expectedTensors } from './backbone';
 import type { Backbone } from './backbone';
-import { efficientNetLite0 } from './efficientnet';
+import { EFFICIENTNETS, SYMMETRIC_EFFICIENTNETS, efficientNetLite0 } from './efficientnet';
 import { RESNETS } from './resnet';
 import { visionTransformer, vitPlan } from './vit';
 
@@ -18,6 +18,9 @@ export interface Recognised {
   readonly prefix: string;
 }
 
+/** timm's names of the EfficientNets that pad symmetrically; names and shapes of tensors don't tell them apart. */
+const SYMMETRIC = /^efficientnet[-_]b\d/;
+
 interface Comparison extends Recognised, Difference {
   readonly matching: number;
   readonly expected: number;
@@ -25,13 +28,15 @@ interface Comparison extends Recognised, Difference {
 
 /**
  * The backbone that a weights file holds, told by names and shapes alone.
+ * @param stated the architecture that the file's own metadata names: asks for the EfficientNets that pad symmetrically
  * @throws model/keys with the nearest architecture and what differs, model/unknown when none is near
  */
-export function recogniseBackbone(shapes: ReadonlyMap<string, Shape>): Recognised {
+export function recogniseBackbone(shapes: ReadonlyMap<string, Shape>, stated = ''): Recognised {
+  const scaled = SYMMETRIC.test(stated) ? SYMMETRIC_EFFICIENTNETS : EFFICIENTNETS;
   const compared = PREFIXES.flatMap((prefix) => {
     const own = withoutPrefix(shapes, prefix);
     const plan = vitPlan(own);
-    const candidates = [efficientNetLite0, ...RESNETS, ...(plan ? [visionTransformer(plan)] : [])];
+    const candidates = [efficientNetLite0, ...scaled, ...RESNETS, ...(plan ? [visionTransformer(plan)] : [])];
     return own.size ? candidates.map((backbone) => compare(backbone, prefix, own)) : [];
   });
   const nearest = compared.sort((a, b) => likeness(b) - likeness(a) || b.matching - a.matching)[0];
@@ -41,7 +46,7 @@ export function recogniseBackbone(shapes: ReadonlyMap<string, Shape>): Recognise
       'model/unknown',
       `none of the known architectures has tensors like ${[...shapes.keys()].slice(0, 3).join(', ') || 'these'}`,
       {
-        hint: 'Known are EfficientNet-Lite0, ResNet-18/34/50/101, Wide-ResNet-50-2, ViT and DINOv2 by timm or torchvision names, and CLIP of two plain transformers by open_clip or Hugging Face names.',
+        hint: 'Known are EfficientNet-Lite0 and B0 to B4, ResNet-18/34/50/101, Wide-ResNet-50-2, ViT, ResNet-50 + ViT and DINOv2 by timm or torchvision names, and CLIP of two plain transformers by open_clip or Hugging Face names.',
       },
     );
   throw new AppError(

@@ -20,12 +20,15 @@ import { affine, transformerBlock } from '../transformer';
 import type { BlockParameters } from '../transformer';
 import { IMAGENET, TapCollector } from './backbone';
 import type { Backbone } from './backbone';
+import { HYBRID_REDUCTION, hybridStem } from './hybrid-stem';
 
 /** What the shapes of a timm vision transformer tell about it. */
 interface VitPlan {
   readonly width: number;
   readonly depth: number;
   readonly patch: number;
+  /** Whether the transformer reads a ResNet's map, one token a position, instead of pixels. */
+  readonly hybrid?: boolean;
   /** Side of the stored position grid. */
   readonly grid: number;
   readonly mlp: number;
@@ -54,10 +57,12 @@ export function vitPlan(shapes: ReadonlyMap<string, Shape>): VitPlan | undefined
   const positionsForPrefix = Number.isInteger(withPrefix);
   const grid = positionsForPrefix ? withPrefix : Math.sqrt(positions[1]);
   if (!Number.isInteger(grid) || depth === 0 || patchEmbed[0] % HEAD_WIDTH) return undefined;
+  const hybrid = names.some((name) => name.startsWith('patch_embed.backbone.'));
   return {
     width: patchEmbed[0],
     depth,
-    patch: patchEmbed[2],
+    patch: hybrid ? HYBRID_REDUCTION : patchEmbed[2],
+    hybrid,
     grid,
     mlp: shapes.get('blocks.0.mlp.fc1.weight')?.[0] ?? 4 * patchEmbed[0],
     layerScale: names.some((name) => /^blocks\.\d+\.ls[12]\.gamma$/.test(name)),
@@ -67,22 +72,32 @@ export function vitPlan(shapes: ReadonlyMap<string, Shape>): VitPlan | undefined
   };
 }
 
+/** What a file of such a plan is called: architecture and title. */
+function nameOf({ width, patch, hybrid, layerScale, registers }: VitPlan): readonly [string, string] {
+  const size = ({ 192: 'tiny', 384: 'small', 768: 'base', 1024: 'large' } as Record<number, string>)[width];
+  const name = size ?? String(width);
+  if (hybrid) return [`vit-${name}-r50-s${patch}`, `ResNet-50 + ViT ${name}`];
+  const architecture = `${layerScale ? 'dinov2' : 'vit'}-${name}-patch${patch}`;
+  return [
+    registers ? `${architecture}-reg${registers}` : architecture,
+    `${layerScale ? 'DINOv2' : 'ViT'} ${name}, patch ${patch}`,
+  ];
+}
+
 /**
- * A timm vision transformer (DINOv2 among them). Layers: `embedded` (after the positions) and `block.1` … as tokens
- * [B,prefix+T,width], `norm`, `pooled` (the class token), `logits`; `map.i` are block i's patch tokens as a map.
+ * A timm vision transformer (DINOv2 and the hybrid on a ResNet among them). Layers: `stem` (the hybrid's map),
+ * `embedded` (after the positions) and `block.1` … as tokens [B,prefix+T,width], `norm`, `pooled` (the class token),
+ * `logits`; `map.i` are block i's patch tokens as a map.
  */
 export function visionTransformer(plan: VitPlan): Backbone {
   const level = (share: number) => `map.${Math.max(1, Math.round(plan.depth * share))}`;
   const [level1, level2, level3, level4] = LEVEL_SHARES.map(level);
-  // Weights that carry layer scale are DINOv2's, normalised as ImageNet; plain ones are timm's "augreg", by 0.5.
+  // Weights that carry layer scale are DINOv2's, normalised as ImageNet; others are timm's "augreg", by 0.5.
   const half = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } as const;
-  const size = ({ 192: 'tiny', 384: 'small', 768: 'base', 1024: 'large' } as Record<number, string>)[
-    plan.width
-  ];
-  const name = `${plan.layerScale ? 'dinov2' : 'vit'}-${size ?? plan.width}-patch${plan.patch}`;
+  const [architecture, title] = nameOf(plan);
   return {
-    architecture: plan.registers ? `${name}-reg${plan.registers}` : name,
-    title: `${plan.layerScale ? 'DINOv2' : 'ViT'} ${size ?? plan.width}, patch ${plan.patch}`,
+    architecture,
+    title,
     normalisation: plan.layerScale ? IMAGENET : half,
     levels: { level1, level2, level3, level4, pooled: 'pooled' },
     linearTaps: true,
@@ -110,7 +125,10 @@ function forward(
       'fit/backbone',
       `an image of ${formatShape(x.shape.slice(2))} is no multiple of ${plan.patch}`,
     );
-  let tokens = embed(plan, layers, x, grid);
+  const cells = plan.hybrid ? hybridStem(layers, x) : x;
+  if (plan.hybrid) taps.offer('stem', cells);
+  if (taps.complete) return taps.found;
+  let tokens = embed(plan, layers, cells, grid);
   taps.offer('embedded', tokens);
   for (let i = 1; i <= plan.depth && !taps.complete; i++) {
     tokens = layers.graph.scope(`blocks.${i - 1}`, () =>
@@ -137,11 +155,15 @@ function forward(
   return taps.found;
 }
 
-/** Patches as tokens, with class and register tokens in front and positions added. */
+/**
+ * Patches as tokens, with class and register tokens in front and positions added.
+ * @param x pixels, or a hybrid's map [B,C,h,w], whose positions are patches
+ */
 function embed(plan: VitPlan, layers: NetLayers, x: Value, grid: readonly [number, number]): Value {
-  const { width, patch } = plan;
-  const batch = x.shape[0];
-  const projection = affine(layers, 'patch_embed.proj', [width, 3, patch, patch], [width]);
+  const { width } = plan;
+  const [batch, channels, height] = x.shape;
+  const patch = height / grid[0];
+  const projection = affine(layers, 'patch_embed.proj', [width, channels, patch, patch], [width]);
   const patches = conv(x, projection.weight, projection.bias, { strides: [patch, patch] });
   const tokens = transpose(reshape(patches, [batch, width, grid[0] * grid[1]]), [0, 2, 1]);
   const repeat = (token: Value) => expand(token, [batch, ...token.shape.slice(1)]);

@@ -78,7 +78,7 @@ describe('a fit', () => {
     ).rejects.toMatchObject({
       code: 'fit/backbone',
       message: 'reverse distillation has no decoder for ViT tiny',
-      hint: 'It mirrors backbones whose levels halve in size: EfficientNet-Lite0 and the ResNets.',
+      hint: 'It mirrors backbones whose levels halve in size: the EfficientNets and the ResNets.',
     });
   });
 });
