@@ -4,16 +4,18 @@ import { describe, expect, it } from 'vitest';
 import type { Shape, TensorData } from '../../src/base/tensor';
 import { floatTensor } from '../../src/base/tensor';
 import type { BackboneId } from '../../src/base/ids';
+import { Rng } from '../../src/base/rng';
 import { describeBackbone, identify, loadBackbone } from '../../src/engine/backbones';
 import { GraphBuilder } from '../../src/graph/builder';
 import { LEVEL_ROLES, emitTaps, expectedTensors } from '../../src/nn/backbones/backbone';
 import type { TapRole } from '../../src/nn/backbones/backbone';
-import { efficientNetLite0 } from '../../src/nn/backbones/efficientnet';
+import { EFFICIENTNETS, efficientNetLite0 } from '../../src/nn/backbones/efficientnet';
 import { clipBackbone } from '../../src/nn/clip/clip-backbone';
 import { semEncoderConfig } from '../../src/nn/clip/sem-encoder';
 import { FrozenLayers } from '../../src/nn/layers';
 import { bytesAsSource } from '../../src/weights/byte-source';
 import { encodeSafetensors } from '../../src/weights/safetensors';
+import { TestEngine } from '../support/engine';
 import { startWeights } from '../support/start-weights';
 import { tinyClipTensors, withTokens } from '../support/tiny-clip';
 
@@ -69,6 +71,48 @@ describe('the vector of an image', () => {
       message: 'the weights lack "conv_head.weight"',
       hint: 'Use the file as it is published, with the layers behind its last feature map.',
     });
+  });
+});
+
+describe('a dropped EfficientNet-B0', () => {
+  const layers = LEVEL_ROLES.map((role) => EFFICIENTNETS[0].levels[role]);
+  const tensors = Object.fromEntries(startWeights(expectedTensors(EFFICIENTNETS[0], layers)));
+  const file = (architecture?: string) =>
+    encodeSafetensors(tensors, architecture ? { metadata: { architecture } } : {});
+
+  it.each([
+    [undefined, 'TF-EfficientNet-B0', 1e-3],
+    ['tf_efficientnet_b0', 'TF-EfficientNet-B0', 1e-3],
+    ['efficientnet_b0', 'EfficientNet-B0', 1e-5],
+  ])('whose metadata names %s', async (architecture, title, epsilon) => {
+    const source = bytesAsSource(file(architecture));
+    expect((await identify(source)).title).toBe(title);
+    const { backbone } = await loadBackbone(source);
+    expect([backbone.title, backbone.batchNormEpsilon]).toEqual([title, epsilon]);
+  });
+
+  it('stands under a detector', async () => {
+    const side = 64;
+    const engine = new TestEngine(side);
+    const backboneId = 'dropped' as BackboneId;
+    engine.weights.set(backboneId, file());
+    const rng = new Rng(1, 'lines');
+    const lines = (spot = false): Float32Array =>
+      Float32Array.from({ length: side * side }, (_, i) => {
+        const [x, y] = [i % side, Math.floor(i / side)];
+        const inside = spot && Math.hypot(x - 40, y - 24) < 5;
+        return (inside ? 1 : x % 8 < 4 ? 0.3 : 0.6) + 0.02 * rng.bell();
+      });
+    const good = Array.from({ length: 6 }, (_, i) => engine.add(`good ${i}`, lines()));
+    const spec = { ...engine.spec('patchcore'), backboneId };
+    await engine.fit(spec, good);
+    const [other, spot] = await engine.inspect(spec, [
+      engine.add('other', lines()),
+      engine.add('spot', lines(true)),
+    ]);
+    expect(spot.score).toBeGreaterThan(2 * other.score);
+    const largest = spot.map.indexOf(Math.max(...spot.map));
+    expect(Math.hypot((largest % side) - 40, Math.floor(largest / side) - 24)).toBeLessThan(12);
   });
 });
 

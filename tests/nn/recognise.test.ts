@@ -209,12 +209,12 @@ describe('a near miss tells what differs', () => {
 
   it('in squeeze-excitation', () => {
     expect(() => recogniseBackbone(without('tf-efficientnet-b0', 'blocks.3.1.se.conv_reduce.bias'))).toThrow(
-      near('this is nearly EfficientNet-B0: it lacks blocks.3.1.se.conv_reduce.bias'),
+      near('this is nearly TF-EfficientNet-B0: it lacks blocks.3.1.se.conv_reduce.bias'),
     );
     const wide = named('tf-efficientnet-b4').set('blocks.2.0.se.conv_expand.weight', [192, 48, 1, 1]);
     expect(() => recogniseBackbone(wide)).toThrow(
       near(
-        'this is nearly EfficientNet-B4: misshapen: blocks.2.0.se.conv_expand.weight is [192,48,1,1], ' +
+        'this is nearly TF-EfficientNet-B4: misshapen: blocks.2.0.se.conv_expand.weight is [192,48,1,1], ' +
           'expected [192,8,1,1]',
       ),
     );
@@ -243,7 +243,7 @@ describe('a near miss tells what differs', () => {
   it.each([
     ['resnet34', 'ResNet-34', 'layer3.5.conv2.weight'],
     ['resnet101', 'ResNet-101', 'layer3.22.conv2.weight'],
-    ['tf-efficientnet-b1', 'EfficientNet-B1', 'blocks.6.1.conv_dw.weight'],
+    ['tf-efficientnet-b1', 'TF-EfficientNet-B1', 'blocks.6.1.conv_dw.weight'],
   ])('in %s, of which a smaller network is a part', (architecture, title, name) => {
     expect(() => recogniseBackbone(without(architecture, name))).toThrow(
       near(`this is nearly ${title}: it lacks ${name}`),

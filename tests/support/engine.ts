@@ -20,6 +20,8 @@ export interface Found {
 export class TestEngine {
   readonly states = new Map<FitId, MethodState>();
   readonly checkpoints = new Map<string, TensorData>();
+  /** Weights files dropped beside the shipped ones. */
+  readonly weights = new Map<BackboneId, Uint8Array>();
   readonly embeddings = new Map<string, Float32Array>();
   readonly collaborators: Collaborators;
   readonly engine: Engine;
@@ -37,7 +39,9 @@ export class TestEngine {
       loadPixels: async ({ name }) => this.#planes.get(name)!,
       loadMask: async ({ image }) => this.#masks.get(image.name)!,
       openWeights: async (id) =>
-        bytesAsSource(readFileSync(`public/models/${id.replace('builtin:', '')}.safetensors`)),
+        bytesAsSource(
+          this.weights.get(id) ?? readFileSync(`public/models/${id.replace('builtin:', '')}.safetensors`),
+        ),
       checkpoints: {
         get: async (id, key) => this.checkpoints.get(`${id}|${key}`),
         put: async (id, key, piece) => void this.checkpoints.set(`${id}|${key}`, structuredClone(piece)),

@@ -207,7 +207,7 @@ const scaledNets = (same: boolean): readonly Backbone[] =>
   SCALES.map(([width, depth, usualSide], i) =>
     efficientNet({
       architecture: `${same ? 'tf-' : ''}efficientnet-b${i}`,
-      title: `EfficientNet-B${i}${same ? '' : ', symmetric padding'}`,
+      title: `${same ? 'TF-' : ''}EfficientNet-B${i}`,
       ...{ width, depth, usualSide, same },
       normalisation: IMAGENET,
       activation: silu,

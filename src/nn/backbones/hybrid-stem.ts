@@ -32,8 +32,8 @@ const GROUP_EPSILON = 1e-5;
 const WEIGHT_EPSILON = 1e-8;
 
 /**
- * Mean 0 and variance 1 over the last two axes. [B,C,H,W]. Written out: with ONNX's InstanceNormalization the stem on
- * WebGPU is 3e-3 of its largest value away from WebAssembly, so 7e-5.
+ * Mean 0 and variance 1 over the last two axes, [B,C,H,W]. Written out: behind the stem WebGPU is then 7e-5 of the
+ * largest value away from WebAssembly; with ONNX's InstanceNormalization, one pass over squares, it is 3e-3.
  */
 function standardised(x: Value, epsilon: number): Value {
   const centred = sub(x, reduceMean(x, [2, 3], true));
