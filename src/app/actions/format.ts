@@ -1,3 +1,5 @@
+import type { Interval } from '../../metrics/intervals';
+
 /** `0:04`, `1:12:09`. */
 export function formatDuration(ms: number): string {
   const seconds = Math.round(ms / 1000);
@@ -15,6 +17,14 @@ export function formatLength(nm: number): string {
 /** A figure of merit: three digits, or that there is none. */
 export const formatFigure = (value: number | null | undefined): string =>
   value === null || value === undefined ? 'not defined' : value.toFixed(3);
+
+/** A share as `83.3 %`, or that there is none. */
+export const formatShare = (value: number | null, digits = 1): string =>
+  value === null ? 'not defined' : `${(100 * value).toFixed(digits)} %`;
+
+/** `[65.3, 94.4]` in percent, or that there is none. */
+export const formatInterval = (interval: Interval | null): string =>
+  interval ? `[${(100 * interval.low).toFixed(1)}, ${(100 * interval.high).toFixed(1)}]` : 'no interval';
 
 const counted = new Intl.NumberFormat('en');
 export const formatCount = (value: number): string => counted.format(value);
