@@ -1,0 +1,13 @@
+import type { ImageId } from '../../base/ids';
+
+/** An image as the gallery of a confusion cell shows it. */
+export interface GalleryItem {
+  readonly id: ImageId;
+  readonly name: string;
+  readonly thumbnail: Blob;
+  /** Class index; undefined for unknown. */
+  readonly predicted: number | undefined;
+  readonly actual: number;
+  /** Of the most probable class, 0 … 1. */
+  readonly probability: number;
+}
