@@ -11,6 +11,7 @@ import { openDatabase } from '../src/store/database';
 import { EmbeddingStore } from '../src/store/embedding-store';
 import { FitStore } from '../src/store/fit-store';
 import { holdAliveLock } from './alive';
+import { askingCalls, classCalls } from './calls';
 
 const database = openDatabase();
 const fits = database.then((open) => new FitStore(open));
@@ -19,7 +20,7 @@ let turn = 0;
 const line = () => lines[turn++ % lines.length];
 
 const browser = new BrowserEngine({
-  loadPixels: async ({ blob, name }, spec) => unwrap(await line().load(blob, name, spec)),
+  loadPixels: async ({ blob, name, crop }, spec) => unwrap(await line().load(blob, name, { ...spec, crop })),
   loadMask: async ({ image, mask }, side) => unwrap(await line().mask(mask, image.name, side)),
   droppedWeights: async (id) => new BackboneStore(await database).blob(id),
   embeddings: new EmbeddingStore(database),
@@ -34,7 +35,7 @@ const browser = new BrowserEngine({
   },
 });
 
-const { engine, asking } = browser;
+const { engine, asking, classifying } = browser;
 const moved = (result: Inspection | InspectionFailure) =>
   'map' in result ? transfer(result, [result.map.buffer as ArrayBuffer]) : result;
 
@@ -49,11 +50,10 @@ const api: EngineApi = {
   reconstruct: (request) => attempt(() => engine.reconstruct(request)),
   fit: (request, report) => attempt(() => engine.fit(request, report)),
   inspect: (request, report) => attempt(() => engine.inspect(request, (result) => report(moved(result)))),
-  readText: (text, encoder) => attempt(() => asking.readText(text, encoder)),
-  readPrompts: (prompts, encoder) => attempt(() => asking.readPrompts(prompts, encoder)),
-  ask: (request, report) => attempt(() => asking.ask(request, report)),
+  ...askingCalls(asking),
+  ...classCalls(classifying),
   cancel: async (jobId) => engine.cancel(jobId),
-  forget: async (fitId) => engine.forget(fitId),
+  forget: async (fitId) => browser.forget(fitId),
 };
 
 holdAliveLock();

@@ -156,6 +156,7 @@ async function runOne(
     seed: run.seed,
     white: 255,
     classes,
+    view: 'frame',
   };
   return host.withClasses(spec, train, async (summary, classify) => {
     for (const remark of summary.remarks) console.error(`${run.data} ${run.method}: ${remark}`);

@@ -2,6 +2,12 @@ import { proxy, releaseProxy, transfer, wrap } from 'comlink';
 import type { Remote } from 'comlink';
 import { AppError } from '../base/errors';
 import type { ImageId, JobId } from '../base/ids';
+import type {
+  ClassFitRequest,
+  ClassFitSummary,
+  Classification,
+  ClassifyRequest,
+} from '../protocol/classes-api';
 import { aliveLock } from '../protocol/engine-api';
 import type {
   AskRequest,
@@ -127,6 +133,40 @@ export class EngineClient {
   ): Promise<void> {
     return this.#perImage(request, signal, (crew, rest, took) =>
       crew.engine.inspect(
+        rest,
+        proxy((result) => {
+          took([result]);
+          report(result);
+        }),
+      ),
+    );
+  }
+
+  /** @throws cancelled after `signal`, fit/… */
+  fitClasses(
+    request: ClassFitRequest,
+    report: (progress: JobProgress) => void,
+    signal: AbortSignal,
+  ): Promise<ClassFitSummary> {
+    return this.#job(request.jobId, signal, (crew, alive) =>
+      crew.engine.fitClasses(
+        request,
+        proxy((progress) => {
+          alive();
+          report(progress);
+        }),
+      ),
+    );
+  }
+
+  /** @throws cancelled after `signal`, store/missing */
+  classify(
+    request: ClassifyRequest,
+    report: (result: Classification | InspectionFailure) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    return this.#perImage(request, signal, (crew, rest, took) =>
+      crew.engine.classify(
         rest,
         proxy((result) => {
           took([result]);

@@ -3,7 +3,6 @@ import type { FitId } from '../base/ids';
 import { kept } from '../base/kept';
 import { Rng } from '../base/rng';
 import { encode } from '../graph/encode';
-import { calibrationError, fitTemperature } from '../metrics/reliability';
 import * as registry from '../methods/classifier-registry';
 import type { Classifier, ClassifierSize, Labels } from '../methods/classifier';
 import type { MethodState, StepCost } from '../methods/contract';
@@ -17,12 +16,11 @@ import type {
   ClassFitSummary,
   Classification,
   ClassifyRequest,
-  LabelledSource,
-  Sureness,
 } from '../protocol/classes-api';
 import type { ImageSource, InspectionFailure, JobProgress, MemoryEstimate } from '../protocol/engine-api';
 import type { Runtime } from '../runtime/runtime';
 import type { LoadedBackbone } from './backbones';
+import { requireArchitecture, requireLabels } from './class-checks';
 import { ClassScorer, withTemperature } from './class-scorer';
 import { LabelledWorld, TrialWorld } from './class-world';
 import type { Collaborators } from './collaborators';
@@ -31,13 +29,13 @@ import { classGraph } from './export-classifier';
 import { tappedRoles } from './features';
 import { FitJob } from './fit-job';
 import { requireMemory } from './memory';
+import { answersOf, surenessOf } from './sureness';
+import type { HeldOut } from './sureness';
 import { BATCH } from './world';
 
 /** A classifier that is fitted several times sets a third aside each time; the others a fifth, once. */
 const REFITS = 3;
 const PARTS = 5;
-/** A handful of images that are all told right would say that every answer is certain. */
-const PRIOR = 1;
 /** Images a class must have for some to be set aside. */
 const LEAST = { refits: 2, once: 10 } as const;
 
@@ -146,7 +144,7 @@ export class Classifying {
           resumedImages = Math.max(resumedImages, world.resumedImages);
           return withTemperature(state, 1);
         };
-        const held: { logits: number[]; labels: number[] } = { logits: [], labels: [] };
+        const held: HeldOut = { logits: [], labels: [], images: [] };
         let last: MethodState | undefined;
         for (const part of parts) {
           const apart = new Set(part);
@@ -156,6 +154,7 @@ export class Classifying {
           for await (const { at, logits } of this.#logits(runtime, plan, spec, last, some)) {
             held.logits.push(...logits);
             held.labels.push(classOf[part[at]]);
+            held.images.push(images[part[at]].image.id);
             job.tick({ phase: 'calibration', done: at + 1, total: some.length, unit: 'images' });
           }
         }
@@ -163,12 +162,14 @@ export class Classifying {
         return { state, held, resumedImages };
       });
       const sureness = surenessOf(fitted.held, spec.classes.length);
-      const state = withTemperature(fitted.state, sureness?.temperature ?? 1);
+      const temperature = sureness?.temperature ?? 1;
+      const state = withTemperature(fitted.state, temperature);
       await this.collaborators.states.put(spec.fitId, state);
       this.#states.set(spec.fitId, Promise.resolve(state));
       await this.collaborators.checkpoints.clear(spec.fitId);
       return {
         sureness,
+        heldOut: answersOf(fitted.held, spec.classes.length, temperature),
         durationMs: performance.now() - start,
         stateBytes: Object.values(state).reduce((sum, { data }) => sum + data.byteLength, 0),
         provider: (await this.engine.runtime()).report.kind,
@@ -336,59 +337,3 @@ const sizeOf = (
   images,
   classes,
 });
-
-/** @throws fit/backbone */
-function requireArchitecture({ needs, title }: Classifier, { backbone }: LoadedBackbone): void {
-  const known = needs.architectures;
-  if (!known || known.some((start) => backbone.architecture.startsWith(start))) return;
-  throw new AppError('fit/backbone', `${title} is about ${known.join(', ')}; this is ${backbone.title}`, {
-    hint: 'Drop weights of that architecture, or choose another classifier.',
-  });
-}
-
-/** @throws fit/classes for classes that nothing can be learnt from */
-function requireLabels(classes: readonly string[], images: readonly LabelledSource[]): void {
-  const counts = classes.map((_, c) => images.filter(({ classIndex }) => classIndex === c).length);
-  const empty = classes.filter((_, c) => !counts[c]);
-  if (classes.length < 2)
-    throw new AppError('fit/classes', `there is one class only${classes.length ? `, ${classes[0]}` : ''}`, {
-      hint: 'Label images of a second class.',
-    });
-  if (empty.length)
-    throw new AppError('fit/classes', `no image is labelled ${empty.join(', ')}`, {
-      hint: 'Label images of these classes or leave the classes out.',
-    });
-  const classOf = new Map<string, number>();
-  for (const { image, classIndex } of images) {
-    const before = classOf.get(image.id);
-    if (before !== undefined && before !== classIndex)
-      throw new AppError(
-        'fit/classes',
-        `${image.name} has two labels: ${classes[before]} and ${classes[classIndex]}`,
-        { hint: 'The same picture can have one class. Correct one of them.' },
-      );
-    classOf.set(image.id, classIndex);
-  }
-}
-
-function surenessOf(
-  { logits, labels }: { readonly logits: readonly number[]; readonly labels: readonly number[] },
-  classes: number,
-): Sureness | null {
-  const found = fitTemperature(logits, labels, PRIOR);
-  if (!found) return null;
-  const error = (temperature: number) =>
-    calibrationError(
-      labels.flatMap((_, i) => softmaxOf(logits.slice(i * classes, (i + 1) * classes), temperature)),
-      labels,
-    )!;
-  const { temperature, n } = found;
-  return { temperature, n, errorBefore: error(1), error: error(temperature) };
-}
-
-function softmaxOf(logits: readonly number[], temperature: number): number[] {
-  const most = Math.max(...logits);
-  const raised = logits.map((logit) => Math.exp((logit - most) / temperature));
-  const sum = raised.reduce((total, value) => total + value, 0);
-  return raised.map((value) => value / sum);
-}

@@ -1,5 +1,7 @@
+import type { ClassifierDescription } from '../protocol/classes-api';
 import type { MethodDescription, Needs } from '../protocol/engine-api';
 import { isTokenRole } from '../nn/backbones/backbone';
+import { Classifying } from './classification';
 import { Engine } from './engine';
 
 /** Every method as plain data: card, form, page and table row are drawn from it. */
@@ -14,6 +16,18 @@ export const describeMethods = (): MethodDescription[] =>
     standsOn: standsOn(detector.needs),
     reconstructs: 'reconstruct' in detector,
     sentence: detector.sentence ?? false,
+  }));
+
+/** Every classifier as plain data. */
+export const describeClassifiers = (): ClassifierDescription[] =>
+  Object.entries(Classifying.methods).map(([id, { title, about, source, options, needs }]) => ({
+    id,
+    title,
+    about,
+    source,
+    options,
+    needs,
+    standsOn: needs.taps.some(isTokenRole) ? 'clip' : 'backbone',
   }));
 
 /** What a method's features come from. */

@@ -1,4 +1,4 @@
-import type { BackboneId } from '../base/ids';
+import type { BackboneId, FitId } from '../base/ids';
 import type { BackboneDescription, EngineReport } from '../protocol/engine-api';
 import { openWebBackend } from '../runtime/web';
 import type { ProviderWish } from '../runtime/web';
@@ -15,7 +15,8 @@ import { semEncoderConfig } from '../nn/clip/sem-encoder';
 import { Asking } from './asking';
 import { describeBackbone } from './backbones';
 import type { Collaborators } from './collaborators';
-import { describeMethods } from './describe';
+import { Classifying } from './classification';
+import { describeClassifiers, describeMethods } from './describe';
 import { Engine } from './engine';
 
 const SEM_ENCODER = 'builtin:sem-encoder' as BackboneId;
@@ -37,6 +38,7 @@ async function warmUp(runtime: Runtime): Promise<void> {
 export class BrowserEngine {
   readonly engine: Engine;
   readonly asking: Asking;
+  readonly classifying: Classifying;
   #wish: ProviderWish = 'auto';
   #models: URL | undefined;
   #selfTest: Readonly<Record<string, number>> = {};
@@ -50,6 +52,7 @@ export class BrowserEngine {
     };
     this.engine = new Engine(collaborators);
     this.asking = new Asking(this.engine, collaborators);
+    this.classifying = new Classifying(this.engine, collaborators);
   }
 
   async open(wish: ProviderWish, page: string): Promise<EngineReport> {
@@ -57,7 +60,18 @@ export class BrowserEngine {
     this.#models = new URL('models/', page);
     const runtime = await this.engine.runtime();
     await warmUp(runtime);
-    return { provider: runtime.report, methods: describeMethods(), selfTest: this.#selfTest };
+    return {
+      provider: runtime.report,
+      methods: describeMethods(),
+      classifiers: describeClassifiers(),
+      selfTest: this.#selfTest,
+    };
+  }
+
+  /** Forgets a fit's cached programs and state, whatever it is of. */
+  forget(fitId: FitId): void {
+    this.engine.forget(fitId);
+    this.classifying.forget(fitId);
   }
 
   /** The SEM encoder is described without its weights, which wait until they are needed. */

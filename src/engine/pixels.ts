@@ -6,7 +6,7 @@ import { browserDecoder } from '../image/browser-decoder';
 import { decodeImage } from '../image/decode';
 import { fullScale, toMask, toMaskInput, toModelInput } from '../image/model-input';
 import type { Raster } from '../image/raster';
-import { largestValue } from '../image/raster';
+import { cropped, largestValue } from '../image/raster';
 import { autoWindow, thumbnail, toDisplay8 } from '../image/thumbnail';
 import { pixelMetrics } from '../metrics/pixel-metrics';
 import { auroc, averagePrecision, f1Max } from '../metrics/ranking';
@@ -57,10 +57,14 @@ export const pixels = {
   async load(
     blob: Blob,
     name: string,
-    { side, kernel, white }: PixelSpec,
+    { side, kernel, white, crop }: PixelSpec,
   ): Promise<Float32Array<ArrayBuffer>> {
     const { raster } = await decode(blob, name);
-    return toModelInput(raster, { size: side, kernel, white }) as Float32Array<ArrayBuffer>;
+    return toModelInput(crop ? cropped(raster, crop) : raster, {
+      size: side,
+      kernel,
+      white,
+    }) as Float32Array<ArrayBuffer>;
   },
 
   async display(blob: Blob, name: string): Promise<DisplayPixels> {

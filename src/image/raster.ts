@@ -32,6 +32,28 @@ export function toGrey16(rgb: Uint16Array, channels = 3): Uint16Array {
   return grey;
 }
 
+/**
+ * A part of a raster, at least one pixel each way and never beyond its edges.
+ * @param part in shares of width and height
+ */
+export function cropped(
+  { width, height, data, bits }: Raster,
+  part: { readonly x: number; readonly y: number; readonly width: number; readonly height: number },
+): Raster {
+  const [left, right] = span(part.x, part.width, width);
+  const [top, bottom] = span(part.y, part.height, height);
+  const out = data.slice(0, (right - left) * (bottom - top));
+  for (let row = top; row < bottom; row++)
+    out.set(data.subarray(row * width + left, row * width + right), (row - top) * (right - left));
+  return { width: right - left, height: bottom - top, data: out, bits };
+}
+
+/** First pixel and the one behind the last. */
+function span(from: number, share: number, length: number): [number, number] {
+  const first = Math.min(Math.max(Math.round(from * length), 0), length - 1);
+  return [first, Math.min(Math.max(Math.round((from + share) * length), first + 1), length)];
+}
+
 /** The largest value of a plane, 0 for an empty one. */
 export function largestValue(data: Raster['data']): number {
   let largest = 0;

@@ -35,6 +35,8 @@ export interface ClassFitSpec {
   readonly activation?: Activation;
   /** Names in the order of probabilities. */
   readonly classes: readonly string[];
+  /** What it is taught and asked: whole frames, or the part around the region that a mask or a detector tells. */
+  readonly view: 'frame' | 'crop';
 }
 
 export interface LabelledSource {
@@ -68,6 +70,14 @@ export interface ClassFitSummary {
   readonly remarks: readonly string[];
   /** Null where classes have too few images to set any aside. */
   readonly sureness: Sureness | null;
+  /** Images that were set aside, told by fits that had not seen them: what a review may count. */
+  readonly heldOut: readonly HeldOutAnswer[];
+}
+
+export interface HeldOutAnswer {
+  readonly imageId: ImageId;
+  /** With the temperature. */
+  readonly probabilities: Float32Array;
 }
 
 export interface ClassifyRequest {
@@ -94,7 +104,10 @@ export interface Classification {
   readonly durationMs: number;
 }
 
-export interface ClassEstimateRequest extends Omit<ClassFitSpec, 'fitId' | 'seed' | 'white' | 'classes'> {
+export interface ClassEstimateRequest extends Omit<
+  ClassFitSpec,
+  'fitId' | 'seed' | 'white' | 'classes' | 'view'
+> {
   readonly images: number;
   readonly classes: number;
 }

@@ -14,7 +14,11 @@ import type { Activation } from '../nn/clip/config';
 import type { ProviderReport } from '../runtime/ort';
 import type { PromptSet } from '../text/prompts';
 import type { Token } from '../text/tokenizer';
+import type { ClassesApi, ClassifierDescription } from './classes-api';
 import type { Outcome } from './outcome';
+import type { Crop } from './pixels-api';
+
+export type { Crop };
 
 export type {
   About,
@@ -64,6 +68,8 @@ export interface ImageSource {
   readonly id: ImageId;
   readonly name: string;
   readonly blob: Blob;
+  /** The part that is looked at; all of it when left out. */
+  readonly crop?: Crop;
 }
 
 /** A defective image, with the mask that says where; of a support set's, the class says what. */
@@ -171,6 +177,7 @@ export interface InspectionFailure {
 export interface EngineReport {
   readonly provider: ProviderReport;
   readonly methods: readonly MethodDescription[];
+  readonly classifiers: readonly ClassifierDescription[];
   /** Largest relative error of the self-test, by operator family; empty on the CPU. */
   readonly selfTest: Readonly<Record<string, number>>;
 }
@@ -259,7 +266,7 @@ export type AskResult = Match | InspectionFailure;
 export const aliveLock = (worker: string): string => `darkfield.alive.${worker}`;
 
 /** The engine worker's calls. Long ones report by callback and end early on `cancel`. */
-export interface EngineApi {
+export interface EngineApi extends ClassesApi {
   /** Lines to the pixels workers. */
   connectPixels(ports: readonly MessagePort[]): void;
   /** @param page address of the app, to find the built-in weights from */

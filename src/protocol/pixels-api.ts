@@ -8,6 +8,16 @@ export interface PixelSpec {
   readonly kernel: 'bilinear' | 'bicubic';
   /** Value that becomes 1 in 16-bit images. */
   readonly white: number;
+  /** The part that is looked at; all of it when left out. */
+  readonly crop?: Crop | undefined;
+}
+
+/** A part of an image, in shares of its width and height. */
+export interface Crop {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
 }
 
 /** What is known of an image after decoding it once. */

@@ -30,6 +30,10 @@ export async function openDatabase(onBlocked: () => void = () => undefined): Pro
         }
         if (from < 2) database.createObjectStore('embeddings');
         if (from < 3) database.createObjectStore('supportSets', { keyPath: 'id' });
+        if (from < 4) {
+          database.createObjectStore('classFits', { keyPath: 'id' }).createIndex('bySet', 'setId');
+          database.createObjectStore('classResults', { keyPath: ['fitId', 'imageId'] });
+        }
       },
       blocked: onBlocked,
       blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),

@@ -63,4 +63,4 @@ export class FitStore {
 }
 
 /** All compound keys that begin with a fit. An empty array sorts behind every string. */
-const within = (fitId: FitId): IDBKeyRange => IDBKeyRange.bound([fitId], [fitId, []]);
+export const within = (fitId: FitId): IDBKeyRange => IDBKeyRange.bound([fitId], [fitId, []]);

@@ -2,7 +2,8 @@ import type { DBSchema } from 'idb';
 import type { BackboneId, FitId, ImageId } from '../base/ids';
 import type { TensorData } from '../base/tensor';
 import type { ImageMetadata } from '../image/vendor-metadata';
-import type { BackboneDescription, ClassShares, FitSpec, FitSummary } from '../protocol/engine-api';
+import type { ClassFitSpec, ClassFitSummary, Classification } from '../protocol/classes-api';
+import type { BackboneDescription, ClassShares, Crop, FitSpec, FitSummary } from '../protocol/engine-api';
 
 /** An image file, once, whatever sets it is in. */
 export interface ImageRecord {
@@ -36,6 +37,8 @@ export interface SetRecord {
   readonly id: SetId;
   readonly name: string;
   readonly createdAt: number;
+  /** Names of classes in the order of their keys, those without an image among them. */
+  readonly classes?: readonly string[];
 }
 
 export type SupportSetId = string;
@@ -94,6 +97,30 @@ export interface ResultRecord {
   readonly strangeness?: number;
 }
 
+/** A fit of a classifier, finished or begun: one without a summary can be resumed. */
+export interface ClassFitRecord {
+  readonly id: FitId;
+  readonly setId: SetId;
+  readonly spec: ClassFitSpec;
+  /** The images it is taught by as they were labelled then, and what of them was shown. */
+  readonly taught: readonly {
+    readonly imageId: ImageId;
+    readonly classIndex: number;
+    readonly crop?: Crop;
+  }[];
+  readonly createdAt: number;
+  readonly summary?: ClassFitSummary;
+}
+
+/** What a classifier says of an image. */
+export interface ClassResultRecord extends Classification {
+  readonly fitId: FitId;
+  /** What it was shown; the whole frame when left out. */
+  readonly crop?: Crop;
+  /** Of the whole frame, where it was shown a crop; of the crop, where it was shown the frame. */
+  readonly other?: Float32Array;
+}
+
 export interface BackboneRecord {
   readonly description: BackboneDescription;
   readonly fileName: string;
@@ -113,7 +140,9 @@ export interface Schema extends DBSchema {
   /** By encoder, its id and activation, and hash of an image or a text. */
   embeddings: { key: [string, string]; value: Float32Array };
   supportSets: { key: SupportSetId; value: SupportSetRecord };
+  classFits: { key: FitId; value: ClassFitRecord; indexes: { bySet: SetId } };
+  classResults: { key: [FitId, ImageId]; value: ClassResultRecord };
 }
 
 export const DATABASE = 'darkfield';
-export const VERSION = 3;
+export const VERSION = 4;

@@ -57,6 +57,7 @@ describe('teaching classes', () => {
     seed: 0,
     white: 255,
     classes: CLASSES,
+    view: 'frame',
   });
   const quick = { flips: false };
   const fit = (
@@ -86,6 +87,7 @@ describe('teaching classes', () => {
     expect(summary.steps).toBe(300);
     // Every image was set aside once.
     expect(summary.sureness?.n).toBe(18);
+    expect(new Set(summary.heldOut.map(({ imageId }) => imageId)).size).toBe(18);
     expect(summary.sureness!.temperature).toBeGreaterThan(0.05);
     const found = (await classify(spec, asked())) as Classification[];
     expect(found).toHaveLength(6);

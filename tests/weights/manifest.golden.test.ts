@@ -16,8 +16,8 @@ const SHIPPED = resolve(import.meta.dirname, '../../public/models/efficientnet-l
 const ORIGINAL = join(MODELS_DIR, 'efficientnet-lite0.safetensors');
 const SIDE = 96;
 
-/** `blocks.0`, which no role names, and the four roles' layers. */
-const LAYERS = ['blocks.0', ...LEVEL_ROLES.map((role) => efficientNetLite0.levels[role])];
+/** `blocks.0`, which no role names, the layers of the four levels, and the vector of an image. */
+const LAYERS = ['blocks.0', ...LEVEL_ROLES.map((role) => efficientNetLite0.levels[role]), 'pooled'];
 
 /** A wafer of sorts: lines, an edge and grain. */
 function picture(): TensorData {
@@ -50,7 +50,7 @@ describeWith([ORIGINAL, SHIPPED], 'the shipped half-precision weights', () => {
     }
   });
 
-  it('are all that the levels need', async () => {
+  it('are all that the levels and the vector need', async () => {
     const needed = expectedTensors(efficientNetLite0, LAYERS);
     expect(Object.keys(await readTensors(SHIPPED)).sort()).toEqual([...needed.keys()].sort());
   });
