@@ -49,7 +49,7 @@ export interface Needs {
 
 /** What a score graph is fed with. */
 export interface Inputs {
-  /** Backbone features, [B,C,h,w] each, and tokens as `TokenRole` says. */
+  /** Backbone features, [B,C,h,w] each; `pooled` is [B,D], tokens are as `TokenRole` says. */
   readonly taps: Readonly<Partial<Record<TapRole, Value>>>;
   /** The images themselves, grey, 0 … 1, [B,1,S,S]. */
   readonly image: Value;
