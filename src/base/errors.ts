@@ -48,6 +48,7 @@ export type ErrorCode =
   | 'store/blocked'
   | 'exchange/zip'
   | 'exchange/empty'
+  | 'exchange/labels'
   // bench and scripts
   | 'usage';
 

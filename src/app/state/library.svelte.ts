@@ -74,6 +74,22 @@ export class Library {
     await this.#replace(changed, (entry) => ({ ...entry, role }));
   }
 
+  /** Labels images; undefined takes a label away. */
+  async setClass(classes: ReadonlyMap<ImageId, string | undefined>): Promise<void> {
+    const changed = this.entries.filter(
+      ({ imageId, className }) => classes.has(imageId) && classes.get(imageId) !== className,
+    );
+    await this.#replace(changed, ({ className: _old, ...entry }) => {
+      const className = classes.get(entry.imageId);
+      return { ...entry, ...(className !== undefined && { className }) };
+    });
+  }
+
+  /** The set's classes in the order of their keys. */
+  async setClasses(classes: readonly string[]): Promise<void> {
+    if (this.set) await this.#putSet({ ...this.set, classes });
+  }
+
   /** Takes images out of the set; `undo` of the notice puts them back. */
   async remove(entries: readonly Entry[]): Promise<void> {
     if (!entries.length) return;
@@ -87,7 +103,10 @@ export class Library {
 
   async rename(name: string): Promise<void> {
     if (!this.set || !name.trim()) return;
-    const set = { ...this.set, name: name.trim() };
+    await this.#putSet({ ...this.set, name: name.trim() });
+  }
+
+  async #putSet(set: SetRecord): Promise<void> {
     await this.store.putSet(set);
     this.sets = this.sets.map((other) => (other.id === set.id ? set : other));
     this.set = set;
@@ -161,7 +180,10 @@ export class Library {
       const id = (await this.client.pixels((pixels) => pixels.hash(file))) as ImageId;
       const twin = this.entries.find(({ imageId }) => imageId === id);
       if (twin) {
-        leftOut.push({ path, reason: `the same picture as ${twin.name}` });
+        const contradicts =
+          className !== undefined && twin.className !== undefined && className !== twin.className;
+        const labels = contradicts ? `; it is labelled ${twin.className} there and ${className} here` : '';
+        leftOut.push({ path, reason: `the same picture as ${twin.name}${labels}` });
         return;
       }
       const summary = await this.client.pixels((pixels) => pixels.summarise(file, name));

@@ -94,7 +94,7 @@ const baseline = ({ title, architectures, source, variant, about }: Named): Clas
 
 export const vit = baseline({
   title: 'ViT',
-  architectures: ['vit_base_patch', 'vit_small_patch'],
+  architectures: ['vit-tiny-patch', 'vit-small-patch', 'vit-base-patch', 'vit-large-patch'],
   variant: 'ViT-B/16 at 224 px',
   source: {
     authors: 'Dosovitskiy, A. et al.',
@@ -124,7 +124,7 @@ export const resnet101 = baseline({
 
 export const r50vit = baseline({
   title: 'ResNet-50 + ViT',
-  architectures: ['vit_base_r50'],
+  architectures: ['vit-base-r50', 'vit-small-r50'],
   variant: 'the hybrid R50+ViT-B/16 at 224 px',
   source: {
     authors: 'Dosovitskiy, A. et al.',
@@ -139,7 +139,7 @@ export const r50vit = baseline({
 
 export const efficientnet = baseline({
   title: 'EfficientNet',
-  architectures: ['efficientnet', 'tf_efficientnet'],
+  architectures: ['efficientnet', 'tf-efficientnet'],
   variant: 'the built-in EfficientNet-Lite0, or B0 to B4 where they are dropped',
   source: {
     authors: 'Tan, M., Le, Q. V.',
