@@ -34,17 +34,19 @@ const binOf = (i: number, grid: number, side: number): readonly [number, number]
   Math.ceil(((i + 1) * side) / grid),
 ];
 
-/** Row by row, which positions a region has: each counts for its share. @returns [g²,h·w] */
-function meanMatrix(grid: number, height: number, width: number): TensorData {
-  const data = new Float32Array(grid * grid * height * width);
-  for (let r = 0; r < grid * grid; r++) {
-    const [top, bottom] = binOf(Math.floor(r / grid), grid, height);
-    const [left, right] = binOf(r % grid, grid, width);
-    for (let y = top; y < bottom; y++)
-      for (let x = left; x < right; x++)
-        data[(r * height + y) * width + x] = 1 / ((bottom - top) * (right - left));
-  }
-  return floatTensor([grid * grid, height * width], data);
+/** Row by row, which positions a region of some grids has: each counts for its share. @returns [Σg²,h·w] */
+function meanMatrix(grids: readonly number[], height: number, width: number): TensorData {
+  const rows: number[] = [];
+  for (const grid of grids)
+    for (let r = 0; r < grid * grid; r++) {
+      const [top, bottom] = binOf(Math.floor(r / grid), grid, height);
+      const [left, right] = binOf(r % grid, grid, width);
+      const share = 1 / ((bottom - top) * (right - left));
+      for (let y = 0; y < height; y++)
+        for (let x = 0; x < width; x++)
+          rows.push(y >= top && y < bottom && x >= left && x < right ? share : 0);
+    }
+  return floatTensor([rows.length / (height * width), height * width], rows);
 }
 
 /** The region that a position gets its attention from, over all grids, each with its share. @returns [Σg²,h·w] */
@@ -63,16 +65,27 @@ function enlargingMatrix(height: number, width: number): TensorData {
   return floatTensor([regions, height * width], data);
 }
 
-/** Largest value of each region: [B,C,h,w] to [B,C,g²]. */
-function regionMaxima(x: Value, grid: number): Value {
+/** Largest value of each of 4×4 regions: [B,C,h,w] to [B,C,4,4]. */
+function finestMaxima(x: Value): Value {
   const along = (value: Value, axis: number): Value => {
-    const parts = Array.from({ length: grid }, (_, i) =>
-      reduceMax(slice(value, axis, ...binOf(i, grid, value.shape[axis])), [axis], true),
+    const parts = Array.from({ length: FINEST }, (_, i) =>
+      reduceMax(slice(value, axis, ...binOf(i, FINEST, value.shape[axis])), [axis], true),
     );
     return concat(parts, axis);
   };
-  const maxima = along(along(x, 2), 3);
-  return reshape(maxima, [x.shape[0], x.shape[1], grid * grid]);
+  return along(along(x, 2), 3);
+}
+
+/** Largest values of the regions of all grids: a coarse region is what its fine ones cover. @returns [B,C,Σg²] */
+function regionMaxima(x: Value): Value {
+  const finest = finestMaxima(x);
+  const [batch, channels] = x.shape;
+  const maxima = GRIDS.map((grid) => {
+    const part = FINEST / grid;
+    const split = reshape(finest, [batch, channels, grid, part, grid, part]);
+    return reshape(reduceMax(split, [3, 5]), [batch, channels, grid * grid]);
+  });
+  return concat(maxima, 2);
 }
 
 /** @param matrix [R,h·w] @returns [B,C,R] */
@@ -83,9 +96,8 @@ const regionMeans = (flat: Value, matrix: TensorData): Value =>
 function attentionOf(net: Net, x: Value, name: string): Value {
   const [batch, channels, height, width] = x.shape;
   const flat = reshape(x, [batch, channels, height * width]);
-  const means = GRIDS.map((grid) => regionMeans(flat, meanMatrix(grid, height, width)));
-  const maxima = GRIDS.map((grid) => regionMaxima(x, grid));
-  const regions = means.reduce((sum, { shape }) => sum + shape[2], 0);
+  const means = regionMeans(flat, meanMatrix(GRIDS, height, width));
+  const [, , regions] = means.shape;
   const inner = Math.max(1, Math.floor(channels / SQUEEZE));
   const layer = (value: Value, part: string, to: number): Value => {
     const from = value.shape[1];
@@ -93,7 +105,7 @@ function attentionOf(net: Net, x: Value, name: string): Value {
     return linear(value, weight, net.parameter(`${name}.${part}.bias`, [to], uniformBy(from)));
   };
   // Means and maxima go through one perceptron, a region a row.
-  const rows = reshape(transposeLast(concat([...means, ...maxima], 2)), [batch * 2 * regions, channels]);
+  const rows = reshape(transposeLast(concat([means, regionMaxima(x)], 2)), [batch * 2 * regions, channels]);
   const found = reshape(layer(relu(layer(rows, 'mlp1', inner)), 'mlp2', channels), [
     batch,
     2,
@@ -128,7 +140,7 @@ export function regionalAttention(net: Net, x: Value, name: string, poolWidth = 
   const raised = matMul(attention, x.graph.constant(enlargingMatrix(height, width)));
   const map = mul(x, add(reshape(raised, x.shape), 1));
   const flat = reshape(map, [batch, channels, height * width]);
-  const means = regionMeans(flat, meanMatrix(FINEST, height, width));
+  const means = regionMeans(flat, meanMatrix([FINEST], height, width));
   const rows = transposeLast(means);
   const u = net.parameter(`${name}.U.weight`, [poolWidth, channels], uniformFanIn);
   const v = net.parameter(`${name}.v.weight`, [1, poolWidth], uniformFanIn);

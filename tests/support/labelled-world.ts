@@ -21,7 +21,7 @@ export function labelsOf(classOf: readonly number[], trained = classOf.map((_, i
 }
 
 /**
- * Feature maps of noise with a bright spot in each; its channel is the image's class.
+ * Feature maps of noise; the channel of the image's class is higher everywhere and has a bright spot somewhere.
  * @param shape [C,h,w], at least as many channels as classes
  */
 export function spotMaps(
@@ -33,7 +33,11 @@ export function spotMaps(
   const rng = new Rng(3, stream);
   const area = height * width;
   const data = Float32Array.from({ length: classOf.length * channels * area }, () => 0.3 * rng.normal());
-  classOf.forEach((own, image) => (data[(image * channels + own) * area + rng.integer(area)] += 4));
+  classOf.forEach((own, image) => {
+    const first = (image * channels + own) * area;
+    for (let i = first; i < first + area; i++) data[i] += 0.5;
+    data[first + rng.integer(area)] += 3;
+  });
   return floatTensor([classOf.length, ...shape], data);
 }
 

@@ -83,9 +83,12 @@ export function focalLoss(logits: Value, labels: Value, gamma = 2): Value {
   return reduceMean(mul(pow(sub(1, exp(neg(lost))), gamma), lost));
 }
 
+/** What cosines are multiplied by. @source Cao et al. 2019; methods.md 18.6 */
+export const LDAM_SCALE = 30;
+
 /** Cross entropy of scaled cosines, the class's own lowered by its margin. @param margins [1,C] */
-export const ldamLoss = (cosines: Value, labels: Value, margins: Value, scale = 30): Value =>
-  crossEntropy(mul(sub(cosines, mul(labels, margins)), scale), labels);
+export const ldamLoss = (cosines: Value, labels: Value, margins: Value): Value =>
+  crossEntropy(mul(sub(cosines, mul(labels, margins)), LDAM_SCALE), labels);
 
 /**
  * The categories that are hard for an image: its own and those of the largest other logits.

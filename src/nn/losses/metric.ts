@@ -23,7 +23,7 @@ import {
   toFloat,
   where,
 } from '../../graph/ops/index';
-import type { Value } from '../../graph/value';
+import type { Operand, Value } from '../../graph/value';
 import { crossEntropy } from './long-tail';
 
 /** Scale of the cosine classifier. @source methods.md 18.3 */
@@ -113,10 +113,10 @@ export function classPairs(labels: Value): Pairs {
  * for a row are not.
  * @param cosine of images and centres, [B,ΣK]
  * @param of `membership`, [C,ΣK]
- * @param mined classes that are hard for each row, [B,C]
+ * @param mined 1 for the classes that are hard for each row, [B,C]; 1 where all are
  * @source methods.md 18.5 d
  */
-export function clusterPairs(cosine: Value, of: Value, labels: Value, mined: Value): Pairs {
+export function clusterPairs(cosine: Value, of: Value, labels: Value, mined: Operand): Pairs {
   const own = gemm(labels, of);
   const nearness = add(stopGradient(cosine), mul(sub(own, 1), 4));
   const nearest = toFloat(equal(nearness, reduceMax(nearness, [1], true)));

@@ -1,0 +1,264 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { floats } from '../../../src/base/tensor';
+import { GraphBuilder } from '../../../src/graph/builder';
+import type { ClassifierContext } from '../../../src/methods/classifier';
+import { recame } from '../../../src/methods/classifiers/recame';
+import { ensembleLosses, minedCount } from '../../../src/methods/classifiers/recame-losses';
+import { expertsOf } from '../../../src/methods/classifiers/recame-network';
+import type { RecameOptions } from '../../../src/methods/classifiers/recame-options';
+import type { FitProgress, MethodState, StepCost } from '../../../src/methods/contract';
+import { defaultOptions } from '../../../src/methods/options';
+import { DeclaringNet } from '../../../src/nn/net';
+import { fitToEnd } from '../../support/fixed-taps';
+import {
+  accuracyOf,
+  classesOf,
+  classifyTaps,
+  labelledContext,
+  labelsOf,
+  spotMaps,
+} from '../../support/labelled-world';
+import { openNodeRuntime } from '../../support/node-runtime';
+
+const runtime = openNodeRuntime();
+const SIDE = 32;
+const SHAPE = [12, 6, 6] as const;
+const COUNTS = [40, 16, 8, 4, 2];
+const CLASS_OF = classesOf(COUNTS);
+const MAPS = spotMaps(CLASS_OF, [...SHAPE]);
+const QUERY_OF = classesOf([12, 12, 12, 12, 12]);
+const QUERIES = { level3: spotMaps(QUERY_OF, [...SHAPE], 'queries') };
+
+const small: RecameOptions = {
+  ...(defaultOptions(recame.options) as RecameOptions),
+  width: 16,
+  views: 1,
+  epochs: 1,
+  batch: 16,
+};
+
+const world = (rest: Partial<ClassifierContext> = {}, seed = 0): ClassifierContext =>
+  labelledContext(runtime, { level3: MAPS }, labelsOf(CLASS_OF), { side: SIDE, seed, world: rest });
+
+const fit = (o = small, rest: Partial<ClassifierContext> = {}): Promise<MethodState> =>
+  fitToEnd(recame, world(rest), o);
+
+/** A fit that is ended by hand after so many steps, and the losses until then. */
+async function begun(o: RecameOptions, steps: number, rest: Partial<ClassifierContext> = {}, seed = 0) {
+  const control = { ending: false };
+  const context = Object.defineProperty(world(rest, seed), 'ending', { get: () => control.ending });
+  const fitting = recame.fit(context, o);
+  const losses: number[] = [];
+  let step = await fitting.next();
+  for (; !step.done; step = await fitting.next()) {
+    if (step.value.loss !== undefined) losses.push(step.value.loss);
+    control.ending ||= step.value.unit === 'steps' && step.value.done >= steps;
+  }
+  return { state: step.value, losses };
+}
+const tell = (state: MethodState, o = small) => classifyTaps(runtime, recame, state, o, QUERIES, SIDE);
+
+const closeTo = (found: Float32Array, expected: Float32Array, digits: number): void => {
+  expect(found.length).toBe(expected.length);
+  found.forEach((value, i) => expect(value).toBeCloseTo(expected[i], digits));
+};
+
+describe('a fit', () => {
+  let state: MethodState;
+  const phases = new Map<string, FitProgress[]>();
+  beforeAll(async () => {
+    const fitting = recame.fit(world(), small);
+    let step = await fitting.next();
+    for (; !step.done; step = await fitting.next())
+      phases.set(step.value.phase, [...(phases.get(step.value.phase) ?? []), step.value]);
+    state = step.value;
+  }, 60_000);
+
+  it('learns classes of a long tail, the rare ones too', async () => {
+    const { logits } = await tell(state);
+    expect(accuracyOf(logits, QUERY_OF)).toBeGreaterThan(0.9);
+    const rare = logits.subarray(48 * 5);
+    expect(accuracyOf(rare, QUERY_OF.slice(48))).toBeGreaterThan(0.7);
+  });
+
+  it('reports its phases; a handful of images gets 200 steps, then 25 for the running statistics', () => {
+    expect([...phases.keys()]).toEqual(['features', 'training of the experts', 'training of the student']);
+    expect(phases.get('training of the experts')!.length).toBe(225);
+    expect(phases.get('training of the student')!.length).toBe(67);
+    const losses = phases
+      .get('training of the experts')!
+      .flatMap(({ loss }) => (loss === undefined ? [] : [loss]));
+    expect(losses.at(-1)).toBeLessThan(0.5 * losses[0]);
+  });
+
+  it('answers with the mean of the experts, in whatever order they stand', async () => {
+    const found = await tell(state);
+    expect(found.experts.length).toBe(3);
+    const mean = found.logits.map((_, i) => found.experts.reduce((sum, own) => sum + own[i] / 3, 0));
+    closeTo(found.logits, mean, 4);
+    const turned = Object.fromEntries(
+      Object.entries(state).map(([name, tensor]) => [
+        name.replace(/^experts\.expert(\d)/, (_, e: string) => `experts.expert${(Number(e) + 1) % 3}`),
+        tensor,
+      ]),
+    );
+    const other = await tell(turned);
+    closeTo(other.logits, found.logits, 4);
+    closeTo(other.experts[1], found.experts[0], 6);
+  });
+
+  it('tells how much each region counted', async () => {
+    const { attention } = await tell(state);
+    expect(attention!.shape).toEqual([QUERY_OF.length, 1, 4, 4]);
+    const shares = floats(attention!);
+    for (let i = 0; i < shares.length; i += 16)
+      expect(shares.subarray(i, i + 16).reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 4);
+  });
+
+  it('has a student that answers like the experts, alone where it is asked to', async () => {
+    const found = await tell(state);
+    const best = (logits: Float32Array) =>
+      QUERY_OF.map((_, i) => {
+        const row = logits.subarray(5 * i, 5 * i + 5);
+        return row.indexOf(Math.max(...row));
+      });
+    const own = best(found.student!);
+    const agreed = best(found.logits).filter((c, i) => c === own[i]).length / QUERY_OF.length;
+    expect(agreed).toBeGreaterThan(0.93);
+    const alone = await tell(state, { ...small, answer: 'student' });
+    expect(alone.logits).toEqual(found.student);
+  });
+
+  it('is the same for the same seed, another for another', async () => {
+    const [{ state: one }, { state: again }, { state: other }] = [
+      await begun(small, 20),
+      await begun(small, 20),
+      await begun(small, 20, {}, 1),
+    ];
+    for (const [name, tensor] of Object.entries(again)) closeTo(floats(tensor), floats(one[name]), 5);
+    const weight = 'experts.expert0.classifier.weight';
+    expect(floats(other[weight])).not.toEqual(floats(one[weight]));
+  });
+});
+
+describe('training on the given images alone', () => {
+  it('others, whatever they are labelled, change nothing', async () => {
+    const trained = CLASS_OF.flatMap((_, i) => (i % 8 === 1 ? [] : [i]));
+    const one = { ...small, experts: '1' };
+    const of = (classOf: readonly number[]) => begun(one, 30, { labels: labelsOf(classOf, trained) });
+    const relabelled = CLASS_OF.map((own, i) => (i % 8 === 1 ? (own + 1) % 5 : own));
+    const [{ state }, { state: other }] = [await of(CLASS_OF), await of(relabelled)];
+    for (const [name, tensor] of Object.entries(state)) closeTo(floats(other[name]), floats(tensor), 5);
+  });
+});
+
+describe('options', () => {
+  const namesOf = (state: MethodState) => Object.keys(state).join(' ');
+
+  it.each<[string, Partial<RecameOptions>, RegExp, number]>([
+    ['one expert', { experts: '1' }, /expert1|student/, 0],
+    ['no attention', { attention: false }, /attention/, 3],
+    ['no student', { distillation: false }, /student/, 3],
+  ])('%s leaves its tensors out', async (_title, changes, absent, experts) => {
+    const o = { ...small, ...changes };
+    // One that is not ended by hand would have its student.
+    const { state } = o.experts === '1' || !o.distillation ? { state: await fit(o) } : await begun(o, 60);
+    expect(namesOf(state)).not.toMatch(absent);
+    const found = await tell(state, o);
+    expect(found.experts.length).toBe(experts);
+    expect(found.attention === undefined).toBe(!o.attention);
+    expect(accuracyOf(found.logits, QUERY_OF)).toBeGreaterThan(0.8);
+  });
+
+  /** Names of the losses, and whether their graph asks for centres. */
+  function lossesOf(changes: Partial<RecameOptions>, experts = 3) {
+    const o = { ...small, ...changes };
+    const graph = new GraphBuilder();
+    const net = new DeclaringNet(graph);
+    const input = (...shape: number[]) => graph.placeholder('float32', shape);
+    const found = expertsOf(net, input(8, ...SHAPE), experts, { classes: 5, width: 16, attention: true });
+    const lesson = { labels: input(8, 5), drawn: input(1, 5) };
+    const { terms } = ensembleLosses(net, found, lesson, COUNTS, input(), o);
+    return {
+      terms: Object.keys(terms),
+      centres: net.parameters.slots.some(({ name }) => name.endsWith('centres')),
+    };
+  }
+
+  it.each<[string, Partial<RecameOptions>, string[]]>([
+    ['all', {}, ['classes', 'hard', 'mutual', 'centres', 'pairs']],
+    ['no mining', { mining: false }, ['classes', 'mutual', 'centres', 'pairs']],
+    ['no mutual distillation', { mutual: false }, ['classes', 'hard', 'centres', 'pairs']],
+    ['contrast', { metric: 'contrastive' }, ['classes', 'hard', 'mutual', 'centres', 'pairs']],
+    ['sub-centres alone', { metric: 'centres' }, ['classes', 'hard', 'mutual', 'centres']],
+    ['no metric losses', { metric: 'none' }, ['classes', 'hard', 'mutual']],
+  ])('%s: the losses', (_title, changes, terms) => {
+    const found = lossesOf(changes);
+    expect(found.terms).toEqual(terms);
+    expect(found.centres).toBe(changes.metric !== 'none');
+  });
+
+  it('one expert has nobody to learn from', () => {
+    expect(lossesOf({}, 1).terms).not.toContain('mutual');
+  });
+
+  it.each(['balanced', 'plain', 'ldam', 'focal', 'weighted', 'smoothed'])(
+    'loss %s falls',
+    async (expertLoss) => {
+      const o = { ...small, experts: '1', expertLoss, mining: false, metric: 'none' };
+      const { losses } = await begun(o, 30);
+      expect(losses.at(-1)).toBeLessThan(0.6 * losses[0]);
+    },
+  );
+
+  it('mines a third of the classes, two at least', () => {
+    expect([2, 3, 7, 14, 60].map(minedCount)).toEqual([2, 2, 3, 5, 18]);
+  });
+
+  it('a student that is not trained is said to be absent', async () => {
+    const remarks: string[] = [];
+    const o = { ...small, distillation: false, answer: 'student' };
+    const { state } = await begun(o, 10, { remark: (text) => void remarks.push(text) });
+    expect(remarks).toContain('There is no student: the experts answer.');
+    expect((await tell(state, o)).logits.length).toBe(5 * QUERY_OF.length);
+  });
+});
+
+describe('ends', () => {
+  it('by hand with the experts it has', async () => {
+    const remarks: string[] = [];
+    const { state } = await begun(small, 20, { remark: (text) => void remarks.push(text) });
+    expect(Object.keys(state).some((name) => name.startsWith('student'))).toBe(false);
+    expect(remarks.at(-1)).toBe('Ended by hand before the student: the experts answer.');
+    expect((await tell(state, { ...small, answer: 'student' })).student).toBeUndefined();
+  });
+
+  it('by a cancel with nothing left on the device, and the same memory at every step until then', async () => {
+    const before = runtime.ledger.liveBytes;
+    const fitting = recame.fit(world(), small);
+    const live: number[] = [];
+    while (live.length < 30) {
+      const { value } = await fitting.next();
+      if ((value as FitProgress).unit === 'steps') live.push(runtime.ledger.liveBytes);
+    }
+    await fitting.return({});
+    expect(new Set(live.slice(5)).size).toBe(1);
+    expect(runtime.ledger.liveBytes).toBe(before);
+  });
+
+  it('measures the cost of a step without a student', async () => {
+    let cost: StepCost | undefined;
+    const state = await fit(small, { trial: { report: (found) => void (cost = found) } });
+    expect(state).toEqual({});
+    expect(cost!.iterations).toBe(225);
+    expect(cost!.stepMs).toBeGreaterThan(0);
+  });
+
+  it('states its memory, more of it for more views and classes', () => {
+    const size = { ...world(), images: 70, classes: 5 };
+    const { fitBytes, stateBytes } = recame.memory(size, small);
+    expect(stateBytes).toBeGreaterThan(3 * 4 * 16 * 16 * 9);
+    expect(recame.memory(size, { ...small, views: 4 }).fitBytes - fitBytes).toBe(3 * 70 * 4 * 12 * 36);
+    expect(recame.memory({ ...size, classes: 14 }, small).stateBytes).toBeGreaterThan(stateBytes);
+  });
+});
