@@ -147,6 +147,11 @@ export class Classifiers {
     if (this.fit?.id === fit.id) await this.open(this.list.findLast(({ summary }) => summary));
   }
 
+  /** A fit as one ONNX model from grey pixels to probabilities. @throws store/missing, model/… */
+  export({ spec }: ClassFitRecord): Promise<Uint8Array<ArrayBuffer>> {
+    return this.client.engine((engine) => engine.exportClassifier(spec));
+  }
+
   /** Every fit calls a class by its new name. */
   async rename(from: string, to: string): Promise<void> {
     const renamed = (fit: ClassFitRecord): ClassFitRecord => ({

@@ -14,6 +14,7 @@ import { Asking } from './asking.svelte';
 import { BUILT_IN, BUILT_IN_ENCODER, Backbones } from './backbones.svelte';
 import { Comparison } from './comparison.svelte';
 import { Costs } from './costs.svelte';
+import { DefectClasses } from './defect-classes.svelte';
 import { FIRST_LOOK, byTextAlone, firstLookPlan } from './first-look';
 import type { FitPlan } from './fits.svelte';
 import { Fits, whiteOf } from './fits.svelte';
@@ -46,6 +47,7 @@ export class Session {
   readonly comparison: Comparison;
   readonly costs: Costs;
   readonly shots: Shots;
+  readonly classes: DefectClasses;
   readonly settings: SettingsStore;
   engine = $state.raw<EngineReport | undefined>(undefined);
   /** Why the engine could not be started. */
@@ -82,6 +84,7 @@ export class Session {
     this.comparison = new Comparison(fitStore, this.client);
     this.costs = new Costs(this.client);
     this.shots = new Shots(fitStore, this.client, this.jobs, (method) => this.titleOf(method));
+    this.classes = new DefectClasses(database, this);
   }
 
   /** Opens what was open before the reload. */
@@ -103,6 +106,7 @@ export class Session {
 
   async deleteSet(): Promise<void> {
     for (const fit of this.fits.list) await this.fits.remove(fit);
+    await this.classes.forget();
     const gone = await this.library.deleteSet();
     if (gone) this.notices.say(`The set ${gone.name} was deleted.`);
     await this.#openedSet();
@@ -374,6 +378,7 @@ export class Session {
     const { set } = this.library;
     this.asking.clear();
     await this.settings.put('set', set?.id);
+    await this.classes.open(set);
     await this.fits.open(set);
     const last = set && (await this.settings.get<string>(`fit.${set.id}`));
     const finished = this.fits.list.filter(({ summary }) => summary);
