@@ -248,6 +248,17 @@ describe('the bytes, read by another reader', () => {
     expect(model.used).toEqual([1, 2, 7, 8]);
   });
 
+  it('facts for whoever runs it', () => {
+    const graph = new GraphBuilder();
+    graph.output('y', neg(graph.input('x', [1])));
+    const { model: bytes } = encode(graph.build(), { metadata: { classes: '["a"]', side: '224' } });
+    const facts = new Message(bytes).messages(14).map((fact) => [...fact.texts(1), ...fact.texts(2)]);
+    expect(facts).toEqual([
+      ['classes', '["a"]'],
+      ['side', '224'],
+    ]);
+  });
+
   it('nodes, and one identity for the second name', () => {
     const nodes = body
       .messages(1)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Rng } from '../../src/base/rng';
-import { toGrey16, toGrey8 } from '../../src/image/raster';
+import { cropped, toGrey16, toGrey8 } from '../../src/image/raster';
 
 describe('luma', () => {
   it('equal channels stay what they are', () => {
@@ -30,5 +30,32 @@ describe('luma', () => {
   it('ignores a fourth channel', () => {
     expect(toGrey8(Uint8ClampedArray.of(255, 0, 0, 9, 0, 255, 0, 200), 4)).toEqual(Uint8Array.of(76, 150));
     expect(toGrey16(Uint16Array.of(7, 7, 7, 9), 4)).toEqual(Uint16Array.of(7));
+  });
+});
+
+describe('a part of a raster', () => {
+  const raster = {
+    width: 4,
+    height: 3,
+    bits: 16,
+    data: Uint16Array.from({ length: 12 }, (_, i) => 1000 * i),
+  } as const;
+
+  it('has the values of the file', () => {
+    expect(cropped(raster, { x: 0.25, y: 1 / 3, width: 0.5, height: 2 / 3 })).toEqual({
+      width: 2,
+      height: 2,
+      bits: 16,
+      data: Uint16Array.of(5000, 6000, 9000, 10_000),
+    });
+  });
+
+  it('is a pixel at least, and never beyond an edge', () => {
+    expect(cropped(raster, { x: 1, y: 0.99, width: 0, height: 0.2 })).toMatchObject({
+      width: 1,
+      height: 1,
+      data: Uint16Array.of(11_000),
+    });
+    expect(cropped(raster, { x: -1, y: 0, width: 9, height: 9 })).toMatchObject({ width: 4, height: 3 });
   });
 });

@@ -28,9 +28,7 @@ describe('priors (methods.md 18.10)', () => {
       leaning: softmax(add(logits, add(prior, mul(inverse, -2)))),
     }));
     [0.9009, 0.0901, 0.009].forEach((share, c) => expect(floats(found.balanced)[c]).toBeCloseTo(share, 4));
-    [0.999, 0.000999, 0.000001].forEach((share, c) =>
-      expect(floats(found.leaning)[c]).toBeCloseTo(share, 6),
-    );
+    [0.999, 0.000999, 0.000001].forEach((share, c) => expect(floats(found.leaning)[c]).toBeCloseTo(share, 6));
   });
 
   it('in the inverse order, classes of one size beside each other included', () => {
