@@ -3,6 +3,8 @@ import type { TestProject } from 'vitest/node';
 import { openNodeRuntime } from './node-runtime';
 import { tinyFit, tinyMethods } from './tiny-fits';
 import type { TinyFit } from './tiny-fits';
+import { tinyClasses, tinyClassifiers } from './tiny-classes';
+import type { TinyClassifier } from './tiny-classes';
 import { train } from './training';
 
 export const TRAINING_STEPS = 200;
@@ -37,10 +39,15 @@ declare module 'vitest' {
   export interface ProvidedContext {
     losses: number[];
     tinyFits: TinyPlans;
+    /** Logits. */
+    tinyClasses: Record<TinyClassifier, number[]>;
   }
 }
 
 export default async function setup(project: TestProject): Promise<void> {
   project.provide('losses', await train(openNodeRuntime(), TRAINING_STEPS));
   project.provide('tinyFits', await planTinyFits());
+  const told: Partial<Record<TinyClassifier, number[]>> = {};
+  for (const id of tinyClassifiers) told[id] = await tinyClasses(openNodeRuntime(), id);
+  project.provide('tinyClasses', told as Record<TinyClassifier, number[]>);
 }
