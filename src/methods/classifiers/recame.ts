@@ -25,6 +25,8 @@ import type { RecameOptions } from './recame-options';
 const EXPERTS = 'experts';
 const STUDENT = 'student';
 
+/** The expert that takes all classes alike. */
+const BALANCED = 1;
 /** @source methods.md 18.6 */
 const OPTIMISER: NetRole['optimiser'] = { kind: 'adamw', weightDecay: 1e-4 };
 /** Epochs in which experts come to learn from each other. @source methods.md 18.9 */
@@ -32,7 +34,7 @@ const RAMP_EPOCHS = 5;
 /** A handful of images is seen more often than epochs say: fewer steps than this teach nothing. */
 const LEAST_STEPS = 200;
 /** Share of the experts' steps that the student takes: it starts from the balanced one. */
-const STUDENT_SHARE = 1 / 3;
+const STUDENT_SHARE = 1 / 2;
 /** Steps at rate 0 that running statistics forget batches of classes in: 0.9²⁵ is 7 %. */
 const SETTLING = 25;
 
@@ -88,7 +90,7 @@ function trainedCounts({ classes, classOf, trained }: ClassifierContext['labels'
   return counts;
 }
 
-/** Batches of a training: images as often as they are, and where pairs are wanted, every other time classes alike. */
+/** Batches of a training: images as often as they are, and where that is wanted, every other time classes alike. */
 class Batches {
   readonly #images: BatchSampler;
   readonly #classes: ClassSampler | undefined;
@@ -101,13 +103,13 @@ class Batches {
     private readonly cache: ViewCache,
     counts: readonly number[],
     wanted: number,
-    pairs: boolean,
+    readonly alternating: boolean,
     private readonly stream: string,
   ) {
     const { classOf, trained } = context.labels;
     this.#images = new BatchSampler(context, Int32Array.from(trained), wanted, `${stream} order`);
     this.size = this.#images.batch;
-    this.#classes = pairs ? new ClassSampler(context, trained, classOf, this.size) : undefined;
+    this.#classes = alternating ? new ClassSampler(context, trained, classOf, this.size) : undefined;
     this.#prior = perClass(logPriors(counts));
     this.#alike = perClass(logPriors(counts.map(() => 1)));
   }
@@ -134,24 +136,36 @@ class Batches {
   }
 }
 
+/** Length, rates and batches of a training: along half a cosine, and then at rate 0 until running statistics settle. */
+function course(batches: Batches, steps: number, { learningRate }: RecameOptions) {
+  const rate = cosine(learningRate, steps);
+  return {
+    iterations: steps + (batches.alternating ? SETTLING : 0),
+    rate: (_net: string, iteration: number) => (iteration < steps ? rate(iteration) : 0),
+    feeds: (_step: string, iteration: number) => batches.at(iteration, iteration >= steps),
+  };
+}
+
+const stepsOf = ({ perEpoch }: Batches, { epochs }: RecameOptions): number =>
+  Math.max(epochs * perEpoch, LEAST_STEPS);
+
 async function* fitExperts(
   context: ClassifierContext,
   cache: ViewCache,
   counts: readonly number[],
   o: RecameOptions,
 ): AsyncGenerator<FitProgress, MethodState> {
-  const batches = new Batches(context, cache, counts, o.batch, wantsPairs(o), 'experts');
-  const steps = Math.max(o.epochs * batches.perEpoch, LEAST_STEPS);
-  const rate = cosine(o.learningRate, steps);
+  const batches = new Batches(context, cache, counts, o.batch, wantsPairs(o), EXPERTS);
+  const { feeds, ...plan } = course(batches, stepsOf(batches, o), o);
+  const ramp = (iteration: number) => Math.min(iteration / (RAMP_EPOCHS * batches.perEpoch), 1);
   return yield* fitByGradient(context, {
     key: EXPERTS,
     phase: 'training of the experts',
     steps: { experts: expertStep(context, batches.size, counts, o) },
-    iterations: steps + (wantsPairs(o) ? SETTLING : 0),
-    rate: (_net, iteration) => (iteration < steps ? rate(iteration) : 0),
-    feeds: async (_step, iteration) => ({
-      ...(await batches.at(iteration, iteration >= steps)),
-      ramp: floatTensor([], [Math.min(iteration / (RAMP_EPOCHS * batches.perEpoch), 1)]),
+    ...plan,
+    feeds: async (step, iteration) => ({
+      ...(await feeds(step, iteration)),
+      ramp: floatTensor([], [ramp(iteration)]),
     }),
   });
 }
@@ -173,17 +187,13 @@ async function* fitStudent(
   experts: MethodState,
   o: RecameOptions,
 ): AsyncGenerator<FitProgress, MethodState> {
-  const batches = new Batches(context, cache, counts, o.batch, false, STUDENT);
-  const steps = Math.ceil(STUDENT_SHARE * Math.max(o.epochs * batches.perEpoch, LEAST_STEPS));
-  const rate = cosine(o.learningRate, steps);
+  const batches = new Batches(context, cache, counts, o.batch, true, STUDENT);
   return yield* fitByGradient(context, {
     key: STUDENT,
     phase: 'training of the student',
     steps: { student: studentStep(context, batches.size, counts.length, o) },
-    iterations: steps,
-    start: { ...experts, ...studentFrom(experts, 1) },
-    rate: (_net, iteration) => rate(iteration),
-    feeds: (_step, iteration) => batches.at(iteration, true),
+    start: { ...experts, ...studentFrom(experts, BALANCED) },
+    ...course(batches, Math.ceil(STUDENT_SHARE * stepsOf(batches, o)), o),
   });
 }
 

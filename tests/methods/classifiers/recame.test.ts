@@ -84,7 +84,7 @@ describe('a fit', () => {
   it('reports its phases; a handful of images gets 200 steps, then 25 for the running statistics', () => {
     expect([...phases.keys()]).toEqual(['features', 'training of the experts', 'training of the student']);
     expect(phases.get('training of the experts')!.length).toBe(225);
-    expect(phases.get('training of the student')!.length).toBe(67);
+    expect(phases.get('training of the student')!.length).toBe(125);
     const losses = phases
       .get('training of the experts')!
       .flatMap(({ loss }) => (loss === undefined ? [] : [loss]));
