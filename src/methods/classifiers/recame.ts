@@ -34,7 +34,7 @@ const RAMP_EPOCHS = 5;
 /** A handful of images is seen more often than epochs say: fewer steps than this teach nothing. */
 const LEAST_STEPS = 200;
 /** Share of the experts' steps that the student takes: it starts from the balanced one. */
-const STUDENT_SHARE = 1 / 2;
+const STUDENT_SHARE = 1 / 3;
 /** Steps at rate 0 that running statistics forget batches of classes in: 0.9²⁵ is 7 %. */
 const SETTLING = 25;
 
@@ -219,7 +219,7 @@ export const recame: Classifier<RecameOptions> = {
       'Three experts for sets with many images of few classes and few of many; built after an abstract.',
     assumes: 'The third level of the backbone tells the classes apart, and each has some images.',
     fails:
-      'With few images of every class it has little to gain over the nearest mean. Classes with one or two images are ' +
+      'It is made for many images: with a handful of every class, hold it against the nearest mean. Classes with one or two are ' +
       "learnt by heart. The attention shows where an answer came from, not where a defect's border is.",
     cost: 'Minutes of training on features that are computed once for each view; inspection costs little more than the backbone.',
   },

@@ -81,10 +81,10 @@ describe('a fit', () => {
     expect(accuracyOf(rare, QUERY_OF.slice(48))).toBeGreaterThan(0.7);
   });
 
-  it('reports its phases; a handful of images gets 200 steps, then 25 for the running statistics', () => {
+  it('reports its phases; a handful of images gets 200 steps, its student a third, then 25 for the running statistics', () => {
     expect([...phases.keys()]).toEqual(['features', 'training of the experts', 'training of the student']);
     expect(phases.get('training of the experts')!.length).toBe(225);
-    expect(phases.get('training of the student')!.length).toBe(125);
+    expect(phases.get('training of the student')!.length).toBe(67 + 25);
     const losses = phases
       .get('training of the experts')!
       .flatMap(({ loss }) => (loss === undefined ? [] : [loss]));
