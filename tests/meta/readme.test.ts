@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, it } from 'vitest';
-import { withMethodTable } from '../../scripts/docs/method-table';
+import { withMethodTables } from '../../scripts/docs/method-table';
 
 const readme = readFileSync(resolve(import.meta.dirname, '../../README.md'), 'utf8');
 
 it('the method table is the one that the descriptions give', () => {
-  expect(withMethodTable(readme)).toBe(readme);
+  expect(withMethodTables(readme)).toBe(readme);
 });
