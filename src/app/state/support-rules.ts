@@ -177,9 +177,12 @@ export function remarksOf({ classes, normal }: SupportDraft, methods: readonly T
   const defects = classes.filter((_, i) => i !== normal).flatMap(({ images }) => images);
   const unmasked = defects.filter(({ mask }) => !mask).length;
   const remarks: string[] = [];
-  if (bare.length === classes.length)
-    remarks.push(`No example images: ${listed(methods)} judges by text alone; expect coarse maps.`);
-  else if (bare.length && learning.length)
+  const wordy = methods.filter(({ needs }) => !needs.leastGoodImages && needs.defects !== 'required');
+  if (bare.length === classes.length) {
+    const judge = wordy.length === 1 ? 'judges' : 'judge';
+    if (wordy.length)
+      remarks.push(`No example images: ${listed(wordy)} ${judge} by text alone; expect coarse maps.`);
+  } else if (bare.length && learning.length)
     remarks.push(
       `Without images, known by text alone: ${bare.map(({ name }) => name).join(', ')}. Expect these to be told apart less well.`,
     );

@@ -169,6 +169,15 @@ describe('what stands in the way of a fit', () => {
     ]);
   });
 
+  it('is said of the methods alone that can judge by text', () => {
+    const bare = set(newClass('hole'));
+    const [dra, promptAd] = [taught('DRA', 'required', 1), taught('PromptAD', 'none', 1)];
+    expect(remarksOf(bare, [dra, SEM_CLIP, taught('WinCLIP+', 'none', 0), promptAd])).toEqual([
+      'No example images: SEM-CLIP, WinCLIP+ judge by text alone; expect coarse maps.',
+    ]);
+    expect(remarksOf(bare, [dra, promptAd])).toEqual([]);
+  });
+
   it('is not a class without images, nor an image without a mask: both are said', () => {
     const few = set(newClass('hole', [image('a'), image('b', { mask: new Blob() })]));
     expect(remarksOf(few, [SEM_CLIP])).toEqual([
