@@ -11,6 +11,9 @@ import type { WorldSpec } from './world';
 
 /** What a classifier's fit asks of the world. */
 export class LabelledWorld extends EngineWorld implements ClassifierContext {
+  override readonly checkpoint: ClassifierContext['checkpoint'];
+
+  /** @param round which of several fits on parts of the images: each has unfinished work of its own, features are shared */
   constructor(
     runtime: Runtime,
     loaded: LoadedBackbone,
@@ -20,9 +23,15 @@ export class LabelledWorld extends EngineWorld implements ClassifierContext {
     readonly labels: Labels,
     collaborators: Collaborators,
     control: FitControl,
+    round: number,
   ) {
     const labelled = images.map(({ image }) => image);
     super(runtime, loaded, roles, spec, { labelled }, collaborators, control);
+    const { checkpoints } = collaborators;
+    this.checkpoint = {
+      get: (key) => checkpoints.get(spec.fitId, `${round}.${key}`),
+      put: (key, piece) => checkpoints.put(spec.fitId, `${round}.${key}`, piece),
+    };
   }
 }
 

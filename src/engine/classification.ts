@@ -127,7 +127,7 @@ export class Classifying {
         : classParts(classOf, { rng }, LEAST.once, PARTS).slice(0, 1);
       const fitted = await this.engine.withRecovery(async (runtime) => {
         let resumedImages = 0;
-        const fitOn = async (trained: readonly number[]) => {
+        const fitOn = async (trained: readonly number[], round: number) => {
           const labels: Labels = { classes: spec.classes, classOf, trained };
           const roles = tappedRoles(classifier, options);
           const world = new LabelledWorld(
@@ -139,16 +139,21 @@ export class Classifying {
             labels,
             this.collaborators,
             job.control,
+            round,
           );
           const state = await job.run(classifier.fit(world, options));
-          resumedImages = Math.max(resumedImages, world.resumedImages);
+          // Later rounds find what the first one embedded.
+          if (!round) resumedImages = world.resumedImages;
           return withTemperature(state, 1);
         };
         const held: HeldOut = { logits: [], labels: [], images: [] };
         let last: MethodState | undefined;
-        for (const part of parts) {
+        for (const [round, part] of parts.entries()) {
           const apart = new Set(part);
-          last = await fitOn(classOf.flatMap((_, i) => (apart.has(i) ? [] : [i])));
+          last = await fitOn(
+            classOf.flatMap((_, i) => (apart.has(i) ? [] : [i])),
+            round,
+          );
           if (job.control.ending && refits) this.engine.endIfCancelled(jobId);
           const some = [...part].map((i) => images[i].image);
           for await (const { at, logits } of this.#logits(runtime, plan, spec, last, some)) {
@@ -158,7 +163,13 @@ export class Classifying {
             job.tick({ phase: 'calibration', done: at + 1, total: some.length, unit: 'images' });
           }
         }
-        const state = refits || !last ? await fitOn(classOf.map((_, i) => i)) : last;
+        const state =
+          refits || !last
+            ? await fitOn(
+                classOf.map((_, i) => i),
+                parts.length,
+              )
+            : last;
         return { state, held, resumedImages };
       });
       const sureness = surenessOf(fitted.held, spec.classes.length);

@@ -30,6 +30,8 @@ export class EngineWorld implements FitWorld {
   readonly taps: FitWorld['taps'];
   readonly side: number;
   readonly checkpoint: FitWorld['checkpoint'];
+  /** Where embedded batches are kept, whatever `checkpoint` is. */
+  readonly #pieces: FitWorld['checkpoint'];
   readonly trial?: FitWorld['trial'];
   /** Images whose embedding came from a checkpoint. */
   resumedImages = 0;
@@ -46,10 +48,11 @@ export class EngineWorld implements FitWorld {
     this.side = worldSpec.side;
     this.taps = tapShapes(loaded.backbone, worldSpec.side, roles);
     const { checkpoints } = collaborators;
-    this.checkpoint = {
+    this.#pieces = {
       get: (key) => checkpoints.get(worldSpec.fitId, key),
       put: (key, piece) => checkpoints.put(worldSpec.fitId, key, piece),
     };
+    this.checkpoint = this.#pieces;
   }
 
   count(of: Portion): number {
@@ -93,7 +96,7 @@ export class EngineWorld implements FitWorld {
     let next = this.#pixels(all, 0, batch);
     for (let first = 0; first < all.length; first += batch) {
       const count = Math.min(batch, all.length - first);
-      const kept = await this.checkpoint.get(`${key}.${of}.${first}`);
+      const kept = await this.#pieces.get(`${key}.${of}.${first}`);
       const images = await next;
       // The next batch is decoded while this one is computed.
       next = this.#pixels(all, first + batch, batch);
@@ -101,7 +104,7 @@ export class EngineWorld implements FitWorld {
         view ? view(image, first + i, (index) => this.#good(index)) : image;
       const values = kept ?? (await embedder(await Promise.all(images.map(seen)), count));
       if (kept) this.resumedImages += count;
-      else await this.checkpoint.put(`${key}.${of}.${first}`, values);
+      else await this.#pieces.put(`${key}.${of}.${first}`, values);
       yield { first, count, values };
     }
   }

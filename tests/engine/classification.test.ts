@@ -97,6 +97,32 @@ describe('teaching classes', () => {
     }
   });
 
+  it('unfinished work of one round is not taken up by another; features are made once', async () => {
+    const spec = specOf('linear', quick);
+    const embedded = new Set<string>();
+    const put = test.collaborators.checkpoints.put;
+    const trained: string[] = [];
+    const spying = new Classifying(test.engine, {
+      ...test.collaborators,
+      checkpoints: {
+        ...test.collaborators.checkpoints,
+        get: async (_id, key) => {
+          if (key.includes('training')) trained.push(key);
+          return test.checkpoints.get(`${spec.fitId}|${key}`);
+        },
+        put: (id, key, piece) => {
+          expect(embedded.has(key)).toBe(false);
+          embedded.add(key);
+          return put(id, key, piece);
+        },
+      },
+    });
+    await spying.fit({ jobId: JOB, spec, images }, () => undefined);
+    // Three rounds with a third set aside, and one on everything.
+    expect(trained).toEqual([0, 1, 2, 3].map((round) => `${round}.training.head`));
+    expect(embedded.size).toBe(Math.ceil(18 / 4));
+  });
+
   it('exports one model from pixels to the same probabilities, with what it wants', async () => {
     const spec = specOf('linear', quick);
     await fit(spec);
