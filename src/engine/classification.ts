@@ -5,11 +5,12 @@ import { Rng } from '../base/rng';
 import { encode } from '../graph/encode';
 import * as registry from '../methods/classifier-registry';
 import type { Classifier, ClassifierSize, Labels } from '../methods/classifier';
-import type { MethodState, StepCost } from '../methods/contract';
+import type { MethodState } from '../methods/contract';
 import { classParts } from '../methods/kit/held-out';
 import { completeOptions } from '../methods/options';
 import { tapShapes } from '../nn/backbones/backbone';
 import type {
+  ClassCost,
   ClassEstimateRequest,
   ClassFitRequest,
   ClassFitSpec,
@@ -55,7 +56,7 @@ export class Classifying {
   constructor(
     private readonly engine: Pick<
       Engine,
-      'backbone' | 'runtime' | 'withRecovery' | 'isCancelled' | 'endIfCancelled' | 'ended'
+      'backbone' | 'measureBackbone' | 'runtime' | 'withRecovery' | 'isCancelled' | 'endIfCancelled' | 'ended'
     >,
     private readonly collaborators: Collaborators,
   ) {}
@@ -83,17 +84,20 @@ export class Classifying {
     return this.#requireMemory(classifier, size, options);
   }
 
-  /** What a step costs, measured on made-up features; null for those that take no steps. */
-  async measure(request: ClassEstimateRequest): Promise<StepCost | null> {
+  /** What a fit takes: a step measured on made-up features, the backbone on a made-up image. */
+  async measure(request: ClassEstimateRequest): Promise<ClassCost> {
     const { classifier, backbone, options } = await this.#plan(request);
     const roles = tappedRoles(classifier, options);
-    return this.engine.withRecovery(async (runtime) => {
+    const backboneMs = await this.engine.measureBackbone(request, classifier);
+    const rounds = classifier.refits(options) ? REFITS + 1 : 1;
+    const training = await this.engine.withRecovery(async (runtime) => {
       const world = new TrialWorld(runtime, backbone, roles, request);
       const trial = classifier.fit(world, options);
       while (!world.cost && !(await trial.next()).done);
       await trial.return({});
       return world.cost ?? null;
     });
+    return { training, rounds, passes: classifier.passes(options), backboneMs };
   }
 
   /**

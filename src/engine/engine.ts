@@ -35,6 +35,7 @@ import { Encoders, keyOf } from './encoders';
 import { EngineFitContext, TrialContext, startFit } from './fit';
 import { FitJob } from './fit-job';
 import { FeatureExtractor, disposeTaps, stackImages, tappedRoles } from './features';
+import type { Tapping } from './features';
 import { estimateFit } from './memory';
 import { Redrawer } from './redrawer';
 import { Scorer } from './scorer';
@@ -150,9 +151,11 @@ export class Engine {
    * Milliseconds an image takes through the bare backbone, with the layers a method taps: the median of several
    * batches after a warm-up. 0 for methods without a backbone.
    */
-  async measureBackbone({ method, options, backboneId, side }: BackboneRequest): Promise<number> {
-    const detector = Engine.method(method);
-    const roles = tappedRoles(detector, completeOptions(detector.options, options));
+  async measureBackbone(
+    { method, options, backboneId, side }: BackboneRequest,
+    tapping: Tapping = Engine.method(method),
+  ): Promise<number> {
+    const roles = tappedRoles(tapping, completeOptions(tapping.options, options));
     if (!roles.length) return 0;
     const backbone = await this.backbone(backboneId);
     const runtime = await this.runtime();

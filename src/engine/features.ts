@@ -17,11 +17,14 @@ import type { LoadedBackbone } from './backbones';
 /** Backbone features of one batch, where the device keeps them; the holder disposes them. */
 export type ResidentTaps = Readonly<Partial<Record<TapRole, DeviceTensor>>>;
 
+/** A detector or a classifier, as far as its layers go. */
+export interface Tapping extends Pick<Detector, 'taps' | 'options'> {
+  readonly needs: Pick<Needs, 'taps'>;
+}
+
 /** Layers that a method taps with these options. @param options complete ones */
-export const tappedRoles = (
-  method: Pick<Detector, 'taps'> & { readonly needs: Pick<Needs, 'taps'> },
-  options: Options,
-): readonly TapRole[] => method.taps?.(options) ?? method.needs.taps;
+export const tappedRoles = (method: Omit<Tapping, 'options'>, options: Options): readonly TapRole[] =>
+  method.taps?.(options) ?? method.needs.taps;
 
 /** Runs a backbone at one input side and batch; features stay on the device. */
 export class FeatureExtractor {

@@ -67,6 +67,8 @@ export interface Classifier<O extends Options = Options> {
    * are, then on everything. The others train once and leave that part out.
    */
   refits(options: O): boolean;
+  /** How often each image goes through the backbone: as it is, turned over, in other views. */
+  passes(options: O): number;
   memory(size: ClassifierSize, options: O): MemoryEstimate;
   fit(context: ClassifierContext, options: O): AsyncGenerator<FitProgress, MethodState>;
   classify(graph: GraphBuilder, inputs: Inputs, state: StateValues, options: O): Classified;

@@ -112,12 +112,23 @@ export interface ClassEstimateRequest extends Omit<
   readonly classes: number;
 }
 
+/** What a fit of a classifier takes on this device, measured. */
+export interface ClassCost {
+  /** A step of training; null for those without steps. */
+  readonly training: StepCost | null;
+  /** How often it trains: once more for each part that is set aside in its turn. */
+  readonly rounds: number;
+  /** How often each image goes through the backbone before it trains. */
+  readonly passes: number;
+  /** Milliseconds an image takes through the backbone. */
+  readonly backboneMs: number;
+}
+
 /** The engine worker's calls about classes. */
 export interface ClassesApi {
   /** @throws fit/memory, fit/option, fit/backbone */
   estimateClasses(request: ClassEstimateRequest): Promise<Outcome<MemoryEstimate>>;
-  /** What a step of training costs on this device; null for those without steps. */
-  measureClasses(request: ClassEstimateRequest): Promise<Outcome<StepCost | null>>;
+  measureClasses(request: ClassEstimateRequest): Promise<Outcome<ClassCost>>;
   fitClasses(
     request: ClassFitRequest,
     report: (progress: JobProgress) => void,

@@ -255,7 +255,9 @@ describe('what a fit costs', () => {
       };
       expect((await classifying.estimate(request)).fitBytes).toBeGreaterThan(30 * 1280 * 4);
       const cost = await classifying.measure(request);
-      expect(cost?.iterations).toBe(['linear', 'mlp'].includes(method) ? 300 : undefined);
+      expect(cost.training?.iterations).toBe(['linear', 'mlp'].includes(method) ? 300 : undefined);
+      expect(cost).toMatchObject({ rounds: 4, passes: 4 });
+      expect(cost.backboneMs).toBeGreaterThan(0);
     },
   );
 });

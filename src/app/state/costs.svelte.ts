@@ -1,13 +1,19 @@
+import type { ClassEstimateRequest } from '../../protocol/classes-api';
 import type { MemoryEstimate, MemoryRequest, StepCost } from '../../protocol/engine-api';
 import type { EngineClient } from '../engine-client';
+
+/** A fit that is asked about: a detector's, or a classifier's. */
+export type CostRequest = MemoryRequest | ClassEstimateRequest;
 
 /** What a fit will take, as far as it is known. */
 export interface FitCost {
   readonly memory: MemoryEstimate;
   /** Null for methods without training steps, undefined while it is being measured. */
   readonly training?: StepCost | null;
-  /** One image through the backbone. */
-  readonly backboneMs?: number;
+  /** How often it trains; once when left out. */
+  readonly rounds?: number;
+  /** One image through the backbone, once or several times. */
+  readonly imageMs?: number;
 }
 
 /** Time and memory of fits before they start: memory by the method's own account, time from steps measured here. */
@@ -18,24 +24,44 @@ export class Costs {
   constructor(private readonly client: Pick<EngineClient, 'engine'>) {}
 
   /** Calls back with memory first, then with times as they are measured. @throws fit/option, fit/backbone */
-  async ask(request: MemoryRequest, wanted: () => boolean, tell: (cost: FitCost) => void): Promise<void> {
+  async ask(request: CostRequest, wanted: () => boolean, tell: (cost: FitCost) => void): Promise<void> {
     const key = JSON.stringify(request);
     const known = this.#known.get(key);
     if (known) return tell(known);
-    const memory = await this.client.engine((engine) => engine.estimate(request));
+    const memory = await this.client.engine((engine) =>
+      'classes' in request ? engine.estimateClasses(request) : engine.estimate(request),
+    );
     if (!wanted()) return;
     tell({ memory });
-    const backboneMs = await this.client.engine((engine) => engine.measureBackbone(request));
-    if (!wanted()) return;
-    const training = await this.client.engine((engine) => engine.measureTraining(request));
-    const cost: FitCost = { memory, training, backboneMs };
+    const times =
+      'classes' in request ? await this.#ofClasses(request) : await this.#ofDetector(request, wanted);
+    if (!times) return;
+    const cost: FitCost = { memory, ...times };
     this.#known.set(key, cost);
     if (wanted()) tell(cost);
   }
+
+  async #ofDetector(request: MemoryRequest, wanted: () => boolean) {
+    const imageMs = await this.client.engine((engine) => engine.measureBackbone(request));
+    if (!wanted()) return undefined;
+    const training = await this.client.engine((engine) => engine.measureTraining(request));
+    return { training, imageMs };
+  }
+
+  async #ofClasses(request: ClassEstimateRequest) {
+    const { training, rounds, passes, backboneMs } = await this.client.engine((engine) =>
+      engine.measureClasses(request),
+    );
+    return { training, rounds, imageMs: passes * backboneMs };
+  }
 }
 
-/** Milliseconds of a fit on some good images: features once, then every step. */
-export const fitMs = ({ training, backboneMs = 0 }: FitCost, goodImages: number): number | undefined =>
-  training === undefined
-    ? undefined
-    : backboneMs * goodImages + (training ? training.iterationMs * training.iterations : 0);
+/** Milliseconds of a fit: features of every image first, then every step. */
+export function fitMs(
+  { training, imageMs = 0, rounds = 1 }: FitCost,
+  request: CostRequest,
+): number | undefined {
+  if (training === undefined) return undefined;
+  const images = 'classes' in request ? request.images : request.goodImages;
+  return imageMs * images + (training ? rounds * training.iterationMs * training.iterations : 0);
+}

@@ -47,6 +47,7 @@ export const nearestMean: Classifier<NearestMeanOptions> = {
   options: { flips: flipsOption },
   needs: { taps: POOLED.taps },
   refits: () => true,
+  passes: (o) => mirrorsOf(o.flips).length,
   memory: (size, o) => keptVectors(size, mirrorsOf(o.flips).length),
   async *fit(context, o) {
     const labelled = yield* labelledRows(context, (from) => POOLED.build(from), mirrorsOf(o.flips));

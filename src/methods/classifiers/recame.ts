@@ -226,6 +226,7 @@ export const recame: Classifier<RecameOptions> = {
   options: RECAME_OPTIONS,
   needs: { taps: ['level3'] },
   refits: () => false,
+  passes: ({ views }) => views,
 
   memory(size, o) {
     const batch = Math.min(o.batch, size.images);

@@ -39,10 +39,11 @@ export const HEAD_OPTIONS: OptionSpecs<{ steps: number; flips: boolean }> = {
 export function headOn<O extends HeadOptions>(
   inputs: HeadInputs,
   hidden: (options: O) => HeadTraining['hidden'] = () => undefined,
-): Pick<Classifier<O>, 'needs' | 'refits' | 'memory' | 'fit' | 'classify'> {
+): Pick<Classifier<O>, 'needs' | 'refits' | 'passes' | 'memory' | 'fit' | 'classify'> {
   return {
     needs: { taps: inputs.taps },
     refits: () => true,
+    passes: (o) => mirrorsOf(o.flips).length,
     memory: (size, o) => headMemory(size, mirrorsOf(o.flips).length, widthOf(size), hidden(o)),
     async *fit(context, o) {
       const rows = yield* labelledRows(context, (from) => inputs.build(from), mirrorsOf(o.flips));
