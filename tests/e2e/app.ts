@@ -72,7 +72,7 @@ export class App {
     await session.detach();
   }
 
-  go(place: 'Images' | 'Teach' | 'Detectors' | 'Results' | 'Ask'): Promise<void> {
+  go(place: 'Images' | 'Teach' | 'Detectors' | 'Results' | 'Classes' | 'Ask'): Promise<void> {
     return this.page.getByRole('navigation').getByRole('link', { name: place }).click();
   }
 

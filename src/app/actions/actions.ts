@@ -2,6 +2,7 @@ import type { Session } from '../state/session.svelte';
 import type { Brush } from '../viewer/brush.svelte';
 import type { Place } from '../views/place';
 import type { ViewerState } from '../viewer/viewer-state.svelte';
+import { labellingActions } from './labelling-actions';
 
 /** Something the user can do: keys, the help sheet and buttons all read it from here. */
 export interface Action {
@@ -15,6 +16,8 @@ export interface Action {
 
 export interface Window {
   readonly place: () => Place;
+  /** What is looked at in the place; empty for the images. */
+  readonly detail: () => string;
   readonly go: (place: Place) => void;
   readonly toggleLeft: () => void;
   readonly toggleRight: () => void;
@@ -42,6 +45,7 @@ export function createActions(
     void library.setRole(selected(), role).catch((error: unknown) => session.notices.fail(error));
   return [
     ...paintingActions(session, brush, teaching),
+    ...labellingActions(session, window, () => step(1)),
     { title: 'Next image', keys: ['ArrowRight', 'd'], perform: () => step(1) },
     { title: 'Previous image', keys: ['ArrowLeft', 'a'], perform: () => step(-1) },
     { title: 'Use the image as good', keys: ['g'], when: elsewhere, perform: () => setRole('good') },
@@ -66,7 +70,8 @@ export function createActions(
     { title: 'Teach', keys: ['Alt+2'], perform: () => window.go('teach') },
     { title: 'Detectors', keys: ['Alt+3'], perform: () => window.go('detectors') },
     { title: 'Results', keys: ['Alt+4'], perform: () => window.go('results') },
-    { title: 'Ask in words', keys: ['Alt+5'], perform: () => window.go('ask') },
+    { title: 'Classes', keys: ['Alt+5'], perform: () => window.go('classes') },
+    { title: 'Ask in words', keys: ['Alt+6'], perform: () => window.go('ask') },
     { title: 'Fold the library', keys: ['['], perform: window.toggleLeft },
     { title: 'Fold the inspector', keys: [']'], perform: window.toggleRight },
     { title: 'Cancel the running job', keys: ['Escape'], perform: () => jobs.running.at(-1)?.cancel() },

@@ -6,10 +6,14 @@ function combinationOf({ key, altKey, ctrlKey, metaKey, shiftKey }: KeyboardEven
   return `${control}${altKey ? 'Alt+' : ''}${key.length === 1 ? key.toLowerCase() : key}`;
 }
 
+const NOT_TYPED_INTO = ':not([type=range], [type=checkbox], [type=radio])';
+
 /** Runs the action of a key; keys typed into fields are the fields', and a dialog's Escape is the dialog's. */
 export function runShortcut(actions: readonly Action[], event: KeyboardEvent): void {
   const target = event.target as HTMLElement;
-  if (target.closest('input:not([type=range]), textarea, select, dialog, [contenteditable]')) return;
+  if (target.closest(`input${NOT_TYPED_INTO}, textarea, select, dialog, [contenteditable]`)) return;
+  // Enter presses the button that has the focus; a row that is chosen already has nothing to press.
+  if (event.key === 'Enter' && target.closest('button:not([aria-current=true]), a, summary')) return;
   // Arrows move sliders and rows that have the focus.
   if (event.key.startsWith('Arrow') && target.closest('input, [role=separator]')) return;
   const combination = combinationOf(event);
@@ -24,6 +28,7 @@ const NAMES: Readonly<Record<string, string>> = {
   ArrowLeft: '←',
   Delete: 'Del',
   Escape: 'Esc',
+  Backspace: '⌫',
   '!': 'Shift+1',
   'Ctrl+z': 'Ctrl+Z',
   'Ctrl+Shift+z': 'Ctrl+Shift+Z',

@@ -35,6 +35,14 @@ export interface Encoder {
 
 const MEGA = 1e6;
 
+const USUAL_SIDES = [128, 160, 224, 256, 320, 448, 512];
+
+/** Sides around a backbone's usual one, each a multiple of what it needs. */
+export function sidesOf({ sides: { multipleOf, least, usual } }: BackboneDescription): number[] {
+  const near = USUAL_SIDES.map((side) => Math.round(side / multipleOf) * multipleOf);
+  return [...new Set([...near, usual])].filter((side) => side >= least).sort((a, b) => a - b);
+}
+
 /** Weights files: the built-in backbone and what the user dropped, for detectors and for questions in words. */
 export class Backbones {
   #builtIn = $state.raw<readonly BackboneDescription[]>([]);
@@ -64,6 +72,11 @@ export class Backbones {
     private readonly jobs: Jobs,
     private readonly notices: Notices,
   ) {}
+
+  /** Of a CLIP, as far as it is known. */
+  activationOf(id: BackboneId): Activation | undefined {
+    return this.encoders.find(({ description }) => description.id === id)?.activation;
+  }
 
   async load(): Promise<void> {
     const describe = (id: BackboneId) => this.client.engine((engine) => engine.describeBackbone(id));

@@ -1,19 +1,44 @@
+import type { ImageId } from '../../base/ids';
+import { confusionMatrix } from '../../metrics/confusion';
 import type { ClassifierDescription } from '../../protocol/classes-api';
 import { ClassFitStore } from '../../store/class-fit-store';
 import type { Database } from '../../store/database';
 import type { ClassFitRecord, SetRecord } from '../../store/schema';
+import { calledOf, reviewOf, topOf } from './class-review';
+import { ClassTraining } from './class-training.svelte';
 import { Classifiers } from './classifiers.svelte';
 import type { ClassPlan } from './classifiers.svelte';
 import { Labels } from './labels.svelte';
 import type { Session } from './session.svelte';
 
 /** What of the session the defect classes lean on. */
-type Rest = Pick<Session, 'library' | 'notices' | 'jobs' | 'client' | 'inspections' | 'engine'>;
+type Rest = Pick<
+  Session,
+  'library' | 'notices' | 'jobs' | 'client' | 'inspections' | 'engine' | 'backbones' | 'settings'
+>;
 
 /** The defect classes of the open set: labels, and the classifiers that learn from them. */
 export class DefectClasses {
   readonly labels: Labels;
   readonly fits: Classifiers;
+  readonly training: ClassTraining;
+
+  /** What can be counted of the open fit. */
+  review = $derived.by(() => {
+    const { fit, results } = this.fits;
+    return fit?.summary && reviewOf(fit, this.session.library.entries, results);
+  });
+  /** [C][C + 1], rows actual, the last column unknown. */
+  matrix = $derived.by(() => {
+    const { fit, threshold } = this.fits;
+    const items = this.review?.items ?? [];
+    return confusionMatrix(
+      items.map(({ actual }) => actual),
+      items.map((item) => calledOf(item, threshold)),
+      fit?.spec.classes.length ?? 0,
+      true,
+    );
+  });
 
   constructor(
     database: Database,
@@ -22,7 +47,11 @@ export class DefectClasses {
     const { library, notices, jobs, client, inspections } = session;
     const store = new ClassFitStore(database);
     this.fits = new Classifiers(store, client, jobs, notices, (imageId) => inspections.results.get(imageId));
-    this.labels = new Labels(library, notices, (from, to) => this.fits.rename(from, to));
+    this.labels = new Labels(library, notices, (from, to) => {
+      this.training.renamed(from, to);
+      return this.fits.rename(from, to);
+    });
+    this.training = new ClassTraining(session, this.labels);
   }
 
   get methods(): readonly ClassifierDescription[] {
@@ -33,9 +62,41 @@ export class DefectClasses {
     return this.methods.find(({ id }) => id === method)?.title ?? method;
   }
 
+  /** The class that the open fit gives an image; undefined where it is unknown or wasn't told. */
+  told(imageId: ImageId): string | undefined {
+    const { fit, results, threshold } = this.fits;
+    const probabilities = results.get(imageId)?.probabilities;
+    if (!fit || !probabilities) return undefined;
+    const { index, probability } = topOf(probabilities);
+    return probability >= threshold ? fit.spec.classes[index] : undefined;
+  }
+
+  /** What the open fit's figures say of a class: right ones of how many. */
+  recallOf(name: string): { readonly right: number; readonly of: number } | undefined {
+    const c = this.fits.fit?.spec.classes.indexOf(name) ?? -1;
+    const row = this.matrix.at(c);
+    return c < 0 || !row ? undefined : { right: row[c], of: row.reduce((sum, count) => sum + count, 0) };
+  }
+
   async open(set: SetRecord | undefined): Promise<void> {
     this.labels.opened();
     await this.fits.openSet(set);
+    const { settings } = this.session;
+    const last = set && (await settings.get<string>(`classFit.${set.id}`));
+    const fit = this.fits.list.find(({ id, summary }) => summary && id === last);
+    if (fit) await this.fits.open(fit);
+    this.fits.threshold = (set && (await settings.get<number>(`classThreshold.${set.id}`))) ?? 0;
+  }
+
+  /** Shows another fit's results. */
+  async openFit(fit: ClassFitRecord): Promise<void> {
+    await this.fits.open(fit);
+    await this.session.settings.put(`classFit.${fit.setId}`, fit.id);
+  }
+
+  setThreshold(value: number): void {
+    this.fits.threshold = value;
+    void this.session.settings.put(`classThreshold.${this.session.library.set?.id}`, value);
   }
 
   /** Deletes the fits of the open set. */
@@ -63,10 +124,13 @@ export class DefectClasses {
     }
   }
 
-  async #then(fit: () => Promise<ClassFitRecord | undefined>): Promise<void> {
+  async #then(run: () => Promise<ClassFitRecord | undefined>): Promise<void> {
     this.session.jobs.endBackground();
     try {
-      if (await fit()) await this.classify();
+      const fit = await run();
+      if (!fit) return;
+      await this.session.settings.put(`classFit.${fit.setId}`, fit.id);
+      await this.classify();
     } catch (error) {
       this.session.notices.fail(error);
     }

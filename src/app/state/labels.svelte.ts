@@ -27,25 +27,24 @@ export class Labels {
   #undone = $state.raw<readonly Step[]>([]);
   #turn: Promise<void> = Promise.resolve();
 
+  /** In the order of their keys: those of the set, then others that images have. */
+  classes: readonly string[] = $derived.by(() => {
+    const listed = this.library.set?.classes ?? [];
+    const seen = new Set(this.library.entries.flatMap(({ className }) => className ?? []));
+    return [...listed, ...[...seen].filter((name) => !listed.includes(name)).sort(byName)];
+  });
+  /** Labelled images of each class. */
+  counts: readonly number[] = $derived.by(() => {
+    const { entries } = this.library;
+    return this.classes.map((name) => entries.filter(({ className }) => className === name).length);
+  });
+
   constructor(
     private readonly library: Library,
     private readonly notices: Notices,
     /** Told of a class's new name, and of the old one when that is taken back. */
     private readonly onRename: (from: string, to: string) => Promise<void>,
   ) {}
-
-  /** In the order of their keys: those of the set, then others that images have. */
-  get classes(): readonly string[] {
-    const listed = this.library.set?.classes ?? [];
-    const seen = new Set(this.library.entries.flatMap(({ className }) => className ?? []));
-    return [...listed, ...[...seen].filter((name) => !listed.includes(name)).sort(byName)];
-  }
-
-  /** Labelled images of each class. */
-  get counts(): readonly number[] {
-    const { entries } = this.library;
-    return this.classes.map((name) => entries.filter(({ className }) => className === name).length);
-  }
 
   get undoTitle(): string | undefined {
     return this.#done.at(-1)?.title;

@@ -1,5 +1,5 @@
 /** The places of the one window, in the order of the work, questions beside it; the URL's hash says which is open. */
-export const PLACES = ['images', 'teach', 'detectors', 'results', 'ask'] as const;
+export const PLACES = ['images', 'teach', 'detectors', 'results', 'classes', 'ask'] as const;
 export type Place = (typeof PLACES)[number];
 
 export const PLACE_TITLES: Readonly<Record<Place, string>> = {
@@ -7,6 +7,7 @@ export const PLACE_TITLES: Readonly<Record<Place, string>> = {
   teach: 'Teach',
   detectors: 'Detectors',
   results: 'Results',
+  classes: 'Classes',
   ask: 'Ask',
 };
 

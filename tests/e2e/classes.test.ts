@@ -1,0 +1,140 @@
+/** Defect classes on the sample: labelled by keys, trained, reviewed, corrected, trained again, compared. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { App } from './app';
+
+let app: App;
+beforeAll(async () => {
+  app = await App.open();
+});
+afterAll(() => app.close());
+
+const aside = () => app.page.locator('aside');
+const labelOfImage = () => aside().getByLabel('Label of the image');
+const classRow = (name: string) =>
+  aside()
+    .getByRole('row')
+    .filter({ has: app.page.getByLabel(`Teach ${name}`, { exact: true }) });
+const count = async (name: string) => Number(await classRow(name).locator('td').nth(1).innerText());
+const press = (key: string) => app.page.keyboard.press(key);
+const selected = () => app.page.locator('ul[aria-label=Images] [aria-current=true]').innerText();
+
+async function train(method: string): Promise<void> {
+  await aside().getByRole('radio', { name: method, exact: true }).check();
+  await aside()
+    .getByRole('button', { name: new RegExp(`^Train ${method} on `) })
+    .click();
+  await app.page.getByTestId('job').first().waitFor();
+  await app.idle();
+}
+
+it('one class only can’t be taught, and that is said', async () => {
+  await app.openSample();
+  await app.idle();
+  await app.go('Classes');
+  const boxes = aside().getByRole('checkbox', { name: /^Teach / });
+  await boxes.first().waitFor();
+  for (const box of (await boxes.all()).slice(1)) await box.uncheck();
+  await app.page.getByTestId('class-problem').filter({ hasText: 'There is one class only' }).waitFor();
+  for (const box of await boxes.all()) await box.check();
+  await app.page.getByTestId('class-problem').waitFor({ state: 'detached' });
+});
+
+it('keys label images one by one, each step taken back', async () => {
+  const names = await aside()
+    .getByRole('checkbox', { name: /^Teach / })
+    .evaluateAll((boxes) => boxes.map((box) => box.getAttribute('aria-label')!.slice('Teach '.length)));
+  await app.rows().first().click();
+  const first = await selected();
+  const [before, into] = [await labelOfImage().inputValue(), names[1]];
+  const had = await count(into);
+  await press('2');
+  await expect.poll(() => count(into)).toBe(before === into ? had : had + 1);
+  expect(await selected()).not.toBe(first);
+  await press('0');
+  await press('Control+z');
+  await press('Control+z');
+  await expect.poll(() => count(into)).toBe(had);
+  await press('Control+Shift+z');
+  await expect.poll(() => count(into)).toBe(before === into ? had : had + 1);
+  await press('Control+z');
+  await expect.poll(() => count(into)).toBe(had);
+  await press('ArrowLeft');
+  await expect.poll(() => labelOfImage().inputValue()).toBe(before);
+});
+
+it('a linear head learns the labels and says what it would say of images it had not seen', async () => {
+  await train('Linear head');
+  await aside()
+    .getByText(/Temperature \d/)
+    .first()
+    .waitFor();
+  await aside().getByRole('table', { name: 'The most probable classes' }).waitFor();
+  expect(await app.accessibilityProblems()).toEqual([]);
+  await aside().getByRole('link', { name: 'Review' }).first().click();
+  await expect
+    .poll(() => app.page.getByTestId('reviewed').innerText())
+    .toMatch(/^\d+ labelled images that the fit had not seen: \d+ set aside/);
+  await app.page.getByText(/^Accuracy \d/).waitFor();
+  expect(await app.accessibilityProblems()).toEqual([]);
+});
+
+it('images behind a cell are shown, and a label corrected there changes the review', async () => {
+  const cells = app.page.getByRole('grid').getByRole('gridcell');
+  const wrongs = await cells.evaluateAll((all) =>
+    all.flatMap((cell, i) => (cell.textContent && !cell.classList.contains('right') ? [i] : [])),
+  );
+  const right = await cells.evaluateAll((all) => all.findIndex((cell) => cell.textContent));
+  await cells.nth(wrongs[0] ?? right).click();
+  const gallery = app.page.locator('main').getByRole('region', { name: /called .*, \d+ image/ });
+  const title = () => gallery.getByRole('heading').innerText();
+  const before = await title();
+  await gallery.getByRole('combobox').selectOption({ index: 0 });
+  await expect.poll(title).not.toBe(before);
+  await press('Control+z');
+  await expect.poll(title).toBe(before);
+  const is = gallery.getByRole('combobox');
+  await is.selectOption((await is.inputValue()) === '0' ? '1' : '0');
+  await expect.poll(title).not.toBe(before);
+  await aside().getByText('1 label changed since.').waitFor();
+});
+
+it('a second fit, from the corrected labels, is compared on the same images', async () => {
+  await aside().getByRole('button', { name: 'Train again' }).click();
+  await app.page.getByTestId('job').first().waitFor();
+  await app.idle();
+  await expect
+    .poll(() => app.page.getByTestId('mcnemar').innerText())
+    .toMatch(/is right on \d+ images? where .* p = [01]\.\d+: /);
+  await app.page.getByRole('button', { name: 'By class' }).click();
+  await app.page
+    .getByRole('cell', { name: /\d of \d+ images?/ })
+    .or(app.page.getByText(/^Macro, /))
+    .first()
+    .waitFor();
+  expect(await app.accessibilityProblems()).toEqual([]);
+});
+
+it('a reload keeps labels, fits, what is open and the threshold', async () => {
+  await app.page.getByLabel('Least probability of a class').fill('0.5');
+  await app.page.getByLabel('Least probability of a class').blur();
+  const reviewed = await app.page.getByTestId('reviewed').innerText();
+  await app.page.reload();
+  await expect.poll(() => app.page.getByTestId('reviewed').innerText()).toBe(reviewed);
+  expect(await app.page.getByLabel('Least probability of a class').inputValue()).toBe('0.5');
+  await app.go('Classes');
+  expect(await aside().getByRole('button', { name: 'Delete this fit' }).count()).toBe(2);
+});
+
+it('ReCAME-Net tells its experts and where it looked', async () => {
+  await aside().getByRole('radio', { name: 'After ReCAME-Net', exact: true }).check();
+  await aside().locator('summary', { hasText: 'Options of After ReCAME-Net' }).click();
+  for (const label of ['Epochs', 'Views of an image'])
+    await aside().getByLabel(label, { exact: true }).fill('1');
+  await train('After ReCAME-Net');
+  await aside().getByText('where it looked').waitFor();
+  await aside()
+    .getByText(/Disagreement [01]\.\d\d/)
+    .waitFor();
+  expect(await app.accessibilityProblems()).toEqual([]);
+  expect([app.foreign, app.errors]).toEqual([[], []]);
+});
