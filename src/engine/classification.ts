@@ -1,12 +1,10 @@
 import { AppError, toAppError } from '../base/errors';
 import type { FitId } from '../base/ids';
 import { kept } from '../base/kept';
-import { Rng } from '../base/rng';
 import { encode } from '../graph/encode';
 import * as registry from '../methods/classifier-registry';
-import type { Classifier, ClassifierSize, Labels } from '../methods/classifier';
+import type { Classifier, ClassifierSize } from '../methods/classifier';
 import type { MethodState } from '../methods/contract';
-import { classParts } from '../methods/kit/held-out';
 import { completeOptions } from '../methods/options';
 import { tapShapes } from '../nn/backbones/backbone';
 import type {
@@ -23,7 +21,9 @@ import type { Runtime } from '../runtime/runtime';
 import type { LoadedBackbone } from './backbones';
 import { requireArchitecture, requireLabels } from './class-checks';
 import { ClassScorer, withTemperature } from './class-scorer';
-import { LabelledWorld, TrialWorld } from './class-world';
+import { REFITS, Rounds } from './class-rounds';
+import type { ClassPlan } from './class-rounds';
+import { TrialWorld } from './class-world';
 import type { Collaborators } from './collaborators';
 import type { Engine } from './engine';
 import { classGraph } from './export-classifier';
@@ -31,22 +31,9 @@ import { tappedRoles } from './features';
 import { FitJob } from './fit-job';
 import { requireMemory } from './memory';
 import { answersOf, surenessOf } from './sureness';
-import type { HeldOut } from './sureness';
 import { BATCH } from './world';
 
-/** A classifier that is fitted several times sets a third aside each time; the others a fifth, once. */
-const REFITS = 3;
-const PARTS = 5;
-/** Images a class must have for some to be set aside. */
-const LEAST = { refits: 2, once: 10 } as const;
-
 type ReportClass = (result: Classification | InspectionFailure) => void | Promise<void>;
-
-interface Plan {
-  readonly classifier: Classifier;
-  readonly backbone: LoadedBackbone;
-  readonly options: ReturnType<typeof completeOptions>;
-}
 
 /** Teaches classifiers by labelled images, and tells classes. */
 export class Classifying {
@@ -123,59 +110,9 @@ export class Classifying {
         }),
         options,
       );
-      const classOf = images.map(({ classIndex }) => classIndex);
-      const rng = (stream: string) => new Rng(spec.seed, stream);
-      const refits = classifier.refits(options);
-      const parts = refits
-        ? classParts(classOf, { rng }, LEAST.refits, REFITS)
-        : classParts(classOf, { rng }, LEAST.once, PARTS).slice(0, 1);
-      const fitted = await this.engine.withRecovery(async (runtime) => {
-        let resumedImages = 0;
-        const fitOn = async (trained: readonly number[], round: number) => {
-          const labels: Labels = { classes: spec.classes, classOf, trained };
-          const roles = tappedRoles(classifier, options);
-          const world = new LabelledWorld(
-            runtime,
-            backbone,
-            roles,
-            spec,
-            images,
-            labels,
-            this.collaborators,
-            job.control,
-            round,
-          );
-          const state = await job.run(classifier.fit(world, options));
-          // Later rounds find what the first one embedded.
-          if (!round) resumedImages = world.resumedImages;
-          return withTemperature(state, 1);
-        };
-        const held: HeldOut = { logits: [], labels: [], images: [] };
-        let last: MethodState | undefined;
-        for (const [round, part] of parts.entries()) {
-          const apart = new Set(part);
-          last = await fitOn(
-            classOf.flatMap((_, i) => (apart.has(i) ? [] : [i])),
-            round,
-          );
-          if (job.control.ending && refits) this.engine.endIfCancelled(jobId);
-          const some = [...part].map((i) => images[i].image);
-          for await (const { at, logits } of this.#logits(runtime, plan, spec, last, some)) {
-            held.logits.push(...logits);
-            held.labels.push(classOf[part[at]]);
-            held.images.push(images[part[at]].image.id);
-            job.tick({ phase: 'calibration', done: at + 1, total: some.length, unit: 'images' });
-          }
-        }
-        const state =
-          refits || !last
-            ? await fitOn(
-                classOf.map((_, i) => i),
-                parts.length,
-              )
-            : last;
-        return { state, held, resumedImages };
-      });
+      const fitted = await this.engine.withRecovery((runtime) =>
+        new Rounds(runtime, plan, { spec, images }, this.collaborators, job).run(),
+      );
       const sureness = surenessOf(fitted.held, spec.classes.length);
       const temperature = sureness?.temperature ?? 1;
       const state = withTemperature(fitted.state, temperature);
@@ -241,7 +178,7 @@ export class Classifying {
     options,
     backboneId,
     activation,
-  }: Pick<ClassFitSpec, 'method' | 'options' | 'backboneId' | 'activation'>): Promise<Plan> {
+  }: Pick<ClassFitSpec, 'method' | 'options' | 'backboneId' | 'activation'>): Promise<ClassPlan> {
     const classifier = Classifying.method(method);
     const backbone = await this.engine.backbone(backboneId, activation);
     requireArchitecture(classifier, backbone);
@@ -251,10 +188,11 @@ export class Classifying {
   async #requireMemory(
     classifier: Classifier,
     size: ClassifierSize,
-    options: Plan['options'],
+    options: ClassPlan['options'],
   ): Promise<MemoryEstimate> {
     const { report } = await this.engine.runtime();
-    const memory = (tried: Plan['options'], images: number) => classifier.memory({ ...size, images }, tried);
+    const memory = (tried: ClassPlan['options'], images: number) =>
+      classifier.memory({ ...size, images }, tried);
     const { title, options: specs } = classifier;
     return requireMemory(
       { title, options: specs, memory, images: size.images, of: 'labelled images' },
@@ -263,26 +201,8 @@ export class Classifying {
     );
   }
 
-  async *#logits(
-    runtime: Runtime,
-    { classifier, backbone, options }: Plan,
-    spec: ClassFitSpec,
-    state: MethodState,
-    images: readonly ImageSource[],
-  ): AsyncGenerator<{ at: number; logits: Float32Array }> {
-    const batch = Math.min(BATCH, images.length);
-    const size = { side: spec.side, batch, priority: 'fit' } as const;
-    const scorer = await ClassScorer.open(runtime, backbone, classifier, state, options, size);
-    for (let first = 0; first < images.length; first += batch) {
-      const some = images.slice(first, first + batch);
-      const pixels = await Promise.all(some.map((image) => this.#load(image, backbone, spec)));
-      for (const [i, { logits }] of (await scorer.classify(pixels)).entries())
-        yield { at: first + i, logits };
-    }
-  }
-
   async #classifyBatch(
-    { classifier, backbone, options }: Plan,
+    { classifier, backbone, options }: ClassPlan,
     spec: ClassFitSpec,
     state: MethodState,
     images: readonly ImageSource[],
@@ -343,7 +263,7 @@ export class Classifying {
 const sizeOf = (
   classifier: Classifier,
   { backbone }: LoadedBackbone,
-  options: Plan['options'],
+  options: ClassPlan['options'],
   { side, images, classes }: { side: number; images: number; classes: number },
 ): ClassifierSize => ({
   taps: tapShapes(backbone, side, tappedRoles(classifier, options)),

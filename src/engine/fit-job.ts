@@ -27,6 +27,11 @@ export class FitJob {
       this.engine.endIfCancelled(this.jobId);
   }
 
+  /** @throws cancelled where nothing is usable yet */
+  endIfAsked(): void {
+    if (this.control.ending) this.engine.endIfCancelled(this.jobId);
+  }
+
   /** Runs a fit to its end. */
   async run(fit: AsyncGenerator<FitProgress, MethodState>): Promise<MethodState> {
     let step = await fit.next();
