@@ -1,5 +1,5 @@
 /** `npm run bench -- --task classify --help` */
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 import type { FitId } from '../../src/base/ids';
@@ -12,7 +12,7 @@ import type { Options } from '../../src/methods/options';
 import type { ClassFitSpec } from '../../src/protocol/classes-api';
 import { drawLongTail, drawShots } from './class-draws';
 import type { ClassDraw } from './class-draws';
-import { commandLine, optionsOf, rowsIn, toNumber, usage, weightsOf } from './command';
+import { commandLine, optionsOf, toNumber, usage, weightsOf } from './command';
 import { readImages } from './dataset';
 import { writeSection } from './document';
 import { NodeHost } from './node-host';
@@ -35,7 +35,8 @@ npm run bench -- --task classify --data DIR[,DIR...] [options]
   --size N                side of the input in px; the weights' usual one when left out
   --set M.OPTION=VALUE    a method's option, repeatable: --set recame.experts=1
   --variant NAME          what these options are called in the rows
-  --json FILE             rows as JSON, written after each run; what is not defined is null
+  --json FILE             { runs, means } as JSON, written after each run: a row a run, and the means over draws with
+                          the spread (population standard deviation) of each figure; what is not defined is null
   --resume                takes the runs that FILE holds already as done; wrong once code or weights have changed
   --doc NAME              writes the table as section NAME of docs/bench.md
 
@@ -80,6 +81,21 @@ interface ClassRow {
   readonly fitMs: number;
   readonly msPerImage: number;
 }
+
+/** What `--json` names. */
+interface BenchFile {
+  readonly runs: ClassRow[];
+  means: Record<string, unknown>[];
+}
+
+const readFile = (path: string): BenchFile =>
+  existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as BenchFile) : { runs: [], means: [] };
+
+/** Of the same runs, but for how many draws there were. */
+const isSameMean = (a: Record<string, unknown>, b: Record<string, unknown>): boolean =>
+  (['data', 'method', 'variant', 'options', 'backbone', 'size', 'seed', 'shots', 'imbalance'] as const).every(
+    (name) => isDeepStrictEqual(a[name], b[name]),
+  );
 
 /** What is averaged over draws. */
 const MEASURED = [
@@ -229,9 +245,10 @@ export async function benchClasses(args: string[]): Promise<void> {
   for (const method of methods)
     if (!Classifying.methods[method])
       usage(`--methods ${method}: known are ${Object.keys(Classifying.methods).join(', ')}`);
-  const rows = flags.resume
-    ? rowsIn<ClassRow>(flags.json ?? usage('--resume takes up what --json names'))
-    : [];
+  const file: BenchFile = flags.resume
+    ? readFile(flags.json ?? usage('--resume takes up what --json names'))
+    : { runs: [], means: [] };
+  const write = () => flags.json && writeFileSync(flags.json, `${JSON.stringify(file, null, 2)}\n`);
   const imbalance = flags.imbalance === undefined ? null : toNumber('imbalance', flags.imbalance, 1);
   const shots = imbalance === null ? list(flags.shots).map((text) => toNumber('shots', text, 1)) : [null];
   const host = new NodeHost();
@@ -255,20 +272,23 @@ export async function benchClasses(args: string[]): Promise<void> {
             imbalance,
             draw,
           };
-          let row = rows.find((known) =>
+          let row = file.runs.find((known) =>
             Object.entries(run).every(([name, value]) => isDeepStrictEqual(known[name as keyof Run], value)),
           );
           if (!row) {
             const drawn =
               few === null ? drawLongTail(images, imbalance!, draw) : drawShots(images, few, draw);
             row = { ...run, ...(await runOne(host, { ...run, backbone }, drawn)) };
-            rows.push(row);
-            if (flags.json) writeFileSync(flags.json, `${JSON.stringify(rows, null, 2)}\n`);
+            file.runs.push(row);
+            write();
             console.error(`${run.data} ${method} ${few ?? `1:${imbalance}`}, draw ${draw}: done`);
           }
           own.push(row);
         }
-        shown.push(own.length > 1 ? meanRow(own, MEASURED, 'draw') : { ...own[0] });
+        const mean = own.length > 1 ? meanRow(own, MEASURED, 'draw') : { ...own[0] };
+        shown.push(mean);
+        file.means = [...file.means.filter((known) => !isSameMean(known, mean)), mean];
+        write();
       }
   }
   await host.close();
