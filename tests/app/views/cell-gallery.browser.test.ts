@@ -97,6 +97,18 @@ describe('CellGallery', () => {
     ]);
   });
 
+  it('the field shows the class of the image that follows one without a label', async () => {
+    const { box, props, onrelabel } = gallery(2);
+    onrelabel.mockImplementation((id) => {
+      props.items = props.items.filter((item) => item.id !== id);
+      flushSync();
+    });
+    const field = box.querySelector('select')!;
+    await userEvent.selectOptions(field, 'no label');
+    expect(onrelabel.mock.calls).toEqual([['id0', undefined]]);
+    expect(field.value).toBe('1');
+  });
+
   it('without a way to correct has no field and leaves digits alone', async () => {
     const { box } = mounted(CellGallery, {
       title: 'void',
