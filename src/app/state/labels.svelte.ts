@@ -1,6 +1,7 @@
 import type { ImageId } from '../../base/ids';
 import { parseLabels } from '../../exchange/labels-csv';
 import { plural } from '../actions/format';
+import { imagesCalled } from './label-lines';
 import type { Entry, Library } from './library.svelte';
 import type { Notices } from './notices.svelte';
 
@@ -108,18 +109,22 @@ export class Labels {
   }
 
   /**
-   * Takes labels from a file. Images that the set doesn't have are listed, classes that it doesn't have are added.
+   * Takes labels from a file. Images that the set doesn't have, or has several of by that name, are listed; classes that
+   * it doesn't have are added.
    * @throws exchange/labels, exchange/empty
    */
   async importFile(file: File): Promise<void> {
     const lines = parseLabels(await file.text(), file.name);
-    const byName = new Map(this.library.entries.map((entry) => [entry.name, entry]));
+    const called = imagesCalled(this.library.entries);
     const labels = new Map<ImageId, string | undefined>();
     const leftOut: { name: string; reason: string }[] = [];
     for (const { name, className } of lines) {
-      const entry = byName.get(name.split(/[/\\]/).at(-1)!);
+      const found = called(name);
+      const entry = found.at(0);
       const before = entry && labels.get(entry.imageId);
-      if (!entry) leftOut.push({ name, reason: 'no image of this set has this name' });
+      if (found.length > 1)
+        leftOut.push({ name, reason: `${found.length} images of this set have this name` });
+      else if (!entry) leftOut.push({ name, reason: 'no image of this set has this name' });
       else if (labels.has(entry.imageId) && before !== (className || undefined))
         leftOut.push({ name, reason: `labelled ${before} and ${className}: the first was taken` });
       else labels.set(entry.imageId, className || undefined);
