@@ -23,6 +23,7 @@ import { Jobs } from './jobs.svelte';
 import type { JobKind } from './jobs.svelte';
 import { Library } from './library.svelte';
 import type { Entry } from './library.svelte';
+import { MethodChoice } from './method-choice.svelte';
 import { Notices } from './notices.svelte';
 import { Shots } from './shots.svelte';
 import { supportPlan } from './support-plan';
@@ -49,6 +50,8 @@ export class Session {
   readonly shots: Shots;
   readonly classes: DefectClasses;
   readonly settings: SettingsStore;
+  /** What is ticked and set under Detectors and under Teach, wherever one looks meanwhile. */
+  readonly choices = { detectors: new MethodChoice('patchcore'), fewShot: new MethodChoice('semclip') };
   engine = $state.raw<EngineReport | undefined>(undefined);
   /** Why the engine could not be started. */
   engineFailure = $state.raw<{ message: string; hint: string } | undefined>(undefined);
