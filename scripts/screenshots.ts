@@ -67,6 +67,26 @@ async function shootComparison(page: Page, scheme: string): Promise<void> {
   await shoot(page, `${scheme}-comparison`);
 }
 
+/** Trains a classifier on the sample's labels and shows what its review counts. */
+async function shootClasses(page: Page, scheme: string): Promise<void> {
+  await go(page, 'Classes');
+  await page.waitForTimeout(3_000);
+  await shoot(page, `${scheme}-classes`);
+  await page.getByRole('link', { name: 'About After ReCAME-Net' }).click();
+  await page.waitForTimeout(400);
+  await shoot(page, `${scheme}-classifier`);
+  await page.getByRole('button', { name: /^Train Linear head on / }).click();
+  await page.getByTestId('job').first().waitFor();
+  await idle(page);
+  await page.getByRole('link', { name: 'Review' }).first().click();
+  await page.getByRole('gridcell').first().click();
+  await page.waitForTimeout(1_000);
+  await shoot(page, `${scheme}-review`);
+  await page.getByRole('button', { name: 'By class' }).click();
+  await page.waitForTimeout(400);
+  await shoot(page, `${scheme}-review-table`);
+}
+
 for (const scheme of ['dark', 'light'] as const) {
   const page = await open(scheme);
   await shoot(page, `${scheme}-empty`);
@@ -109,6 +129,7 @@ for (const scheme of ['dark', 'light'] as const) {
   await page.keyboard.press('?');
   await shoot(page, `${scheme}-keys`);
   await page.keyboard.press('Escape');
+  await shootClasses(page, scheme);
   if (scheme === 'dark') await shootComparison(page, scheme);
   await page.context().close();
 }
