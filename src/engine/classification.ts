@@ -1,4 +1,4 @@
-import { AppError, toAppError } from '../base/errors';
+import { AppError } from '../base/errors';
 import type { FitId } from '../base/ids';
 import { kept } from '../base/kept';
 import { encode } from '../graph/encode';
@@ -30,6 +30,7 @@ import { classGraph } from './export-classifier';
 import { tappedRoles } from './features';
 import { FitJob } from './fit-job';
 import { requireMemory } from './memory';
+import { readable } from './readable';
 import { answersOf, surenessOf } from './sureness';
 import { BATCH } from './world';
 
@@ -209,16 +210,7 @@ export class Classifying {
     batch: number,
     report: ReportClass,
   ): Promise<void> {
-    const loaded = await Promise.allSettled(images.map((image) => this.#load(image, backbone, spec)));
-    const good: { image: ImageSource; pixels: Float32Array }[] = [];
-    for (const [i, image] of images.entries()) {
-      const result = loaded[i];
-      if (result.status === 'fulfilled') good.push({ image, pixels: result.value });
-      else {
-        const { code, message, hint } = toAppError(result.reason);
-        await report({ imageId: image.id, error: { code, message, hint } });
-      }
-    }
+    const good = await readable(images, (image) => this.#load(image, backbone, spec), report);
     if (!good.length) return;
     const start = performance.now();
     const found = await this.engine.withRecovery(async (runtime) => {

@@ -1,4 +1,4 @@
-import { AppError, toAppError } from '../base/errors';
+import { AppError } from '../base/errors';
 import type { BackboneId, FitId, JobId } from '../base/ids';
 import { kept } from '../base/kept';
 import type { Detector, FitSize, MethodState, StepCost } from '../methods/contract';
@@ -37,6 +37,7 @@ import { FitJob } from './fit-job';
 import { FeatureExtractor, disposeTaps, stackImages, tappedRoles } from './features';
 import type { Tapping } from './features';
 import { estimateFit } from './memory';
+import { readable } from './readable';
 import { Redrawer } from './redrawer';
 import { Scorer } from './scorer';
 import { BATCH } from './world';
@@ -291,16 +292,7 @@ export class Engine {
     batch: number,
     report: ReportInspection,
   ): Promise<void> {
-    const loaded = await Promise.allSettled(images.map((image) => this.#load(image, backbone, spec)));
-    const good: { image: ImageSource; pixels: Float32Array }[] = [];
-    for (const [i, image] of images.entries()) {
-      const result = loaded[i];
-      if (result.status === 'fulfilled') good.push({ image, pixels: result.value });
-      else {
-        const { code, message, hint } = toAppError(result.reason);
-        await report({ imageId: image.id, error: { code, message, hint } });
-      }
-    }
+    const good = await readable(images, (image) => this.#load(image, backbone, spec), report);
     if (!good.length) return;
     const start = performance.now();
     const scored = await this.withRecovery(async (runtime) => {

@@ -4,7 +4,7 @@ import type { About, Citation, MemoryEstimate, StepCost } from '../methods/contr
 import type { OptionSpec, Options } from '../methods/options';
 import type { Activation } from '../nn/clip/config';
 import type { ProviderReport } from '../runtime/ort';
-import type { ImageSource, InspectionFailure, JobProgress } from './engine-api';
+import type { FitSpec, ImageSource, InspectionFailure, JobProgress } from './engine-api';
 import type { Outcome } from './outcome';
 
 export type { ClassifierNeeds };
@@ -21,18 +21,7 @@ export interface ClassifierDescription {
 }
 
 /** What, with its images, determines the fit of a classifier. */
-export interface ClassFitSpec {
-  readonly fitId: FitId;
-  readonly method: string;
-  readonly options: Options;
-  readonly backboneId: BackboneId;
-  /** Side of the square input, px. */
-  readonly side: number;
-  readonly seed: number;
-  /** Value that becomes 1 in 16-bit images. */
-  readonly white: number;
-  /** Of a CLIP whose file doesn't tell it. */
-  readonly activation?: Activation;
+export interface ClassFitSpec extends Omit<FitSpec, 'support'> {
   /** Names in the order of probabilities. */
   readonly classes: readonly string[];
   /** What it is taught and asked: whole frames, or the part around the region that a mask or a detector tells. */
