@@ -1,8 +1,7 @@
-import type { BackboneId, FitId, ImageId, JobId } from '../base/ids';
+import type { ImageId, JobId } from '../base/ids';
 import type { ClassifierNeeds } from '../methods/classifier';
 import type { About, Citation, MemoryEstimate, StepCost } from '../methods/contract';
-import type { OptionSpec, Options } from '../methods/options';
-import type { Activation } from '../nn/clip/config';
+import type { OptionSpec } from '../methods/options';
 import type { ProviderReport } from '../runtime/ort';
 import type { FitSpec, ImageSource, InspectionFailure, JobProgress } from './engine-api';
 import type { Outcome } from './outcome';
