@@ -1,4 +1,5 @@
 /** Defect classes on the sample: labelled by keys, trained, reviewed, corrected, trained again, compared. */
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { App } from './app';
 
@@ -125,6 +126,51 @@ it('a reload keeps labels, fits, what is open and the threshold', async () => {
   expect(await aside().getByRole('button', { name: 'Delete this fit' }).count()).toBe(2);
 });
 
+it('a class renamed stays known to the fits; the name of another joins the two, which can be taken back', async () => {
+  const type = async (from: string, to: string) => {
+    await aside().getByRole('button', { name: from, exact: true }).focus();
+    await press('F2');
+    await aside().getByLabel(`New name of ${from}`).fill(to);
+  };
+  const changed = () =>
+    aside()
+      .getByText(/labels? changed since/)
+      .count();
+  const before = await changed();
+  await type('particle', 'dust');
+  await press('Enter');
+  await classRow('dust').waitFor();
+  await expect.poll(changed).toBe(before);
+  await type('dust', 'bridge');
+  await aside().getByText('There is a class bridge: the two become one').waitFor();
+  const both = (await count('dust')) + (await count('bridge'));
+  await press('Enter');
+  await expect.poll(() => count('bridge')).toBe(both);
+  await press('Control+z');
+  await press('Control+z');
+  await classRow('particle').waitFor();
+});
+
+it('labels go out as a file and come back, and a fit goes out as a model', async () => {
+  const saved = async (name: string) => {
+    const waiting = app.page.waitForEvent('download');
+    await aside().getByRole('button', { name }).click();
+    const download = await waiting;
+    return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
+  };
+  const file = await saved('Save labels');
+  expect(file.name).toBe('sample-labels.csv');
+  await aside().getByRole('button', { name: 'Delete the class good' }).click();
+  await classRow('good').waitFor({ state: 'detached' });
+  const csv = { name: file.name, mimeType: 'text/csv', buffer: file.bytes };
+  await app.page.getByTestId('labels').setInputFiles(csv);
+  await app.notice('labels taken from sample-labels.csv; new: good.').waitFor();
+  await classRow('good').waitFor();
+  const model = await saved('Export .onnx');
+  expect(model.name).toBe('sample-linear.onnx');
+  expect(model.bytes.length).toBeGreaterThan(1e6);
+});
+
 it('ReCAME-Net tells its experts and where it looked', async () => {
   await aside().getByRole('radio', { name: 'After ReCAME-Net', exact: true }).check();
   await aside().locator('summary', { hasText: 'Options of After ReCAME-Net' }).click();
@@ -138,5 +184,16 @@ it('ReCAME-Net tells its experts and where it looked', async () => {
     .getByText(/Disagreement [01]\.\d\d/)
     .waitFor();
   expect(await app.accessibilityProblems()).toEqual([]);
+});
+
+it('of two fits that were compared one is kept', async () => {
+  await aside().getByRole('link', { name: 'Review' }).first().click();
+  await app.page.getByLabel('Other fit').selectOption({ label: 'Linear head (fit 1)' });
+  await app.page
+    .getByRole('button', { name: 'Keep Linear head (fit 1), delete After ReCAME-Net (fit 3)' })
+    .click();
+  await app.notice('Delete After ReCAME-Net (fit 3)?').getByRole('button', { name: 'Delete' }).click();
+  await app.page.getByRole('heading', { name: 'Review of Linear head' }).waitFor();
+  await expect.poll(() => aside().getByRole('button', { name: 'Delete this fit' }).count()).toBe(2);
   expect([app.foreign, app.errors]).toEqual([[], []]);
 });

@@ -11,7 +11,10 @@ export interface Action {
   readonly keys: readonly string[];
   /** Where the keys mean this, for those that mean different things in different places. */
   readonly when?: () => boolean;
-  readonly perform: () => void;
+  /** What the help sheet shows for a row of keys. */
+  readonly shown?: string;
+  /** @param combination the one of `keys` that was pressed */
+  readonly perform: (combination: string) => void;
 }
 
 export interface Window {

@@ -30,16 +30,24 @@ export function labellingActions(
     act(labels.labelByKey([entry], key));
     next();
   };
-  const action = (title: string, keys: readonly string[], perform: () => void, when = labelling): Action => ({
+  const action = (
+    title: string,
+    keys: readonly string[],
+    perform: Action['perform'],
+    when = labelling,
+  ): Action => ({
     title: `${title} (Classes)`,
     keys,
     when,
     perform,
   });
   return [
-    ...Array.from({ length: 9 }, (_, i) =>
-      action(`Label as class ${i + 1}, next image`, [String(i + 1)], () => byKey(i + 1)),
-    ),
+    {
+      ...action('Label as the class of the number, next image', [...'123456789'], (key) =>
+        byKey(Number(key)),
+      ),
+      shown: '1 to 9',
+    },
     action('No class, next image', ['0'], () => byKey(0)),
     action('Take the label away', ['Backspace'], () => {
       const entry = session.selectedEntry;

@@ -20,7 +20,7 @@ export function runShortcut(actions: readonly Action[], event: KeyboardEvent): v
   const action = actions.find(({ keys, when }) => keys.includes(combination) && (when?.() ?? true));
   if (!action) return;
   event.preventDefault();
-  action.perform();
+  action.perform(combination);
 }
 
 const NAMES: Readonly<Record<string, string>> = {
@@ -36,6 +36,7 @@ const NAMES: Readonly<Record<string, string>> = {
 };
 
 /** Keys of an action as the help sheet shows them. */
-export const keysOf = ({ keys }: Action): readonly string[] => [
-  ...new Set(keys.map((key) => NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key))),
-];
+export const keysOf = ({ keys, shown }: Pick<Action, 'keys' | 'shown'>): readonly string[] =>
+  shown
+    ? [shown]
+    : [...new Set(keys.map((key) => NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key)))];

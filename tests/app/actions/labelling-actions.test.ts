@@ -46,7 +46,7 @@ describe('keys of labelling', () => {
 
   const press = (key: string) => {
     const action = actions.find(({ keys, when }) => keys.includes(key) && when?.());
-    action?.perform();
+    action?.perform(key);
     return action !== undefined;
   };
 

@@ -41,3 +41,28 @@ it('a key means what the place says, and nothing in a field', () => {
   expect(done).toEqual(['smaller', 'undo', 'redo', 'list', 'fold']);
   expect(keysOf(actions[2])).toEqual(['Ctrl+Shift+Z']);
 });
+
+it('a row of keys is one action, told which of them was pressed', () => {
+  const pressed: string[] = [];
+  const digits: Action = {
+    title: 'label',
+    keys: [...'123'],
+    shown: '1 to 3',
+    perform: (key) => pressed.push(key),
+  };
+  for (const key of '1324') runShortcut([digits], press(key));
+  expect([pressed, keysOf(digits)]).toEqual([['1', '3', '2'], ['1 to 3']]);
+});
+
+it('Enter presses the button that has the focus, unless it is a row that is chosen', () => {
+  let accepted = 0;
+  const accept: Action = { title: 'accept', keys: ['Enter'], perform: () => accepted++ };
+  const on = (selectors: string) => ({
+    ...press('Enter'),
+    target: { closest: (asked: string) => (asked.includes(selectors) ? {} : null) },
+  });
+  runShortcut([accept], on('button:not([aria-current=true])') as unknown as KeyboardEvent);
+  expect(accepted).toBe(0);
+  runShortcut([accept], press('Enter'));
+  expect(accepted).toBe(1);
+});
