@@ -100,12 +100,12 @@ describe('teaching classes', () => {
   it('unfinished work of one round is not taken up by another; features are made once', async () => {
     const spec = specOf('linear', quick);
     const embedded = new Set<string>();
-    const put = test.collaborators.checkpoints.put;
+    const { checkpoints } = test.collaborators;
     const trained: string[] = [];
     const spying = new Classifying(test.engine, {
       ...test.collaborators,
       checkpoints: {
-        ...test.collaborators.checkpoints,
+        ...checkpoints,
         get: async (_id, key) => {
           if (key.includes('training')) trained.push(key);
           return test.checkpoints.get(`${spec.fitId}|${key}`);
@@ -113,7 +113,7 @@ describe('teaching classes', () => {
         put: (id, key, piece) => {
           expect(embedded.has(key)).toBe(false);
           embedded.add(key);
-          return put(id, key, piece);
+          return checkpoints.put(id, key, piece);
         },
       },
     });
