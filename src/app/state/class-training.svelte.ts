@@ -16,7 +16,7 @@ export type TrainingRest = Pick<Session, 'library' | 'engine' | 'backbones' | 'i
 
 /** What the next fit of a classifier is going to be: which classes are taught, what learns them, and what it is shown. */
 export class ClassTraining {
-  readonly choice = new MethodChoice('linear');
+  readonly choice = new MethodChoice('nearest-mean');
   seed = $state(0);
   view = $state<ClassPlan['view']>('frame');
   /** Points to either side that a class's recall should be known to. */

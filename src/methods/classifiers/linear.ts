@@ -15,12 +15,11 @@ export const linear: Classifier<HeadOptions> = {
   },
   about: {
     summary:
-      'One linear layer on what a frozen backbone says of the whole image: fast, steady, hard to beat.',
+      'One linear layer on what a frozen backbone says of the whole image: fast, and steady with tens of images a class.',
     assumes: 'The backbone tells the classes apart already; each class has at least a few images.',
     fails:
-      'On defects that are small in their frame: the vector is of the whole image. Show it the crop instead.',
+      'With a handful of images it may fall behind the nearest mean. On defects that are small in their frame: the vector is of the whole image. Show it the crop instead.',
     cost: 'The backbone once for each image and each way of turning it over; the training takes about a second.',
-    recommended: true,
   },
   options: HEAD_OPTIONS,
   ...headOn(POOLED),

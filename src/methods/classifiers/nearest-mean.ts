@@ -39,7 +39,9 @@ export const nearestMean: Classifier<NearestMeanOptions> = {
     reference: 'Features standardised by the training images; the cosine with each class mean.',
   },
   about: {
-    summary: 'The class whose average image is the most alike: nothing is trained.',
+    summary:
+      'The class whose average image is the most alike: nothing is trained. The safest first choice with few images.',
+    recommended: true,
     assumes: 'Each class is one cluster in the features.',
     fails: 'On classes of several kinds, and between classes that differ in a few features only.',
     cost: 'The backbone once for each image.',

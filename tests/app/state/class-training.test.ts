@@ -59,9 +59,9 @@ describe('what is trained next', () => {
     training = new ClassTraining(rest, labels);
   });
 
-  it('every class by a linear head on the first backbone', () => {
+  it('every class by the nearest mean on the first backbone', () => {
     expect(training.plan).toMatchObject({
-      method: 'linear',
+      method: 'nearest-mean',
       backboneId: 'lite0',
       side: 224,
       view: 'frame',
@@ -114,7 +114,7 @@ describe('what is trained next', () => {
     training.seed = 0.5;
     expect(training.problem).toMatch(/whole number/);
     training.seed = 3;
-    training.choice.setValid('linear', false);
+    training.choice.setValid('nearest-mean', false);
     expect(training.problem).toMatch(/out of its range/);
   });
 
