@@ -22,6 +22,9 @@ export class FitControl {
   readonly remarks: string[] = [];
 }
 
+/** A batch of images, of which the first `count` are asked for. */
+type Embedder = (images: Float32Array[], count: number) => Promise<TensorData>;
+
 /** What a fit's images are brought to, and what its random numbers come from. */
 export type WorldSpec = Pick<FitSpec, 'fitId' | 'side' | 'seed' | 'white'>;
 
@@ -92,21 +95,42 @@ export class EngineWorld implements FitWorld {
     const all = this.portions[of] ?? [];
     const batch = Math.min(BATCH, all.length);
     if (!batch) return;
-    const embedder = await this.#embedder(batch, build);
-    let next = this.#pixels(all, 0, batch);
+    let embedder: Embedder | undefined;
+    const pieceOf = (first: number) => `${key}.${of}.${first}`;
+    let next = this.#batchAt(all, 0, batch, pieceOf);
     for (let first = 0; first < all.length; first += batch) {
       const count = Math.min(batch, all.length - first);
-      const kept = await this.#pieces.get(`${key}.${of}.${first}`);
-      const images = await next;
+      const { kept, images } = await next;
       // The next batch is decoded while this one is computed.
-      next = this.#pixels(all, first + batch, batch);
+      next = this.#batchAt(all, first + batch, batch, pieceOf);
+      if (kept) {
+        this.resumedImages += count;
+        yield { first, count, values: kept };
+        continue;
+      }
       const seen = async (image: Float32Array, i: number) =>
         view ? view(image, first + i, (index) => this.#good(index)) : image;
-      const values = kept ?? (await embedder(await Promise.all(images.map(seen)), count));
-      if (kept) this.resumedImages += count;
-      else await this.#pieces.put(`${key}.${of}.${first}`, values);
+      embedder ??= await this.#embedder(batch, build);
+      const values = await embedder(await Promise.all(images.map(seen)), count);
+      await this.#pieces.put(pieceOf(first), values);
       yield { first, count, values };
     }
+  }
+
+  /** What is kept of a batch; its images where nothing is. Awaited when its turn comes. */
+  #batchAt(
+    all: readonly ImageSource[],
+    first: number,
+    batch: number,
+    pieceOf: (first: number) => string,
+  ): Promise<{ readonly kept?: TensorData; readonly images: Float32Array[] }> {
+    const reading = (async () => {
+      const kept = first < all.length ? await this.#pieces.get(pieceOf(first)) : undefined;
+      return kept ? { kept, images: [] } : { images: await this.#pixels(all, first, batch) };
+    })();
+    // A failure before its turn is not an unhandled one.
+    reading.catch(() => undefined);
+    return reading;
   }
 
   async #good(index: number): Promise<Float32Array> {
@@ -114,10 +138,7 @@ export class EngineWorld implements FitWorld {
     return image;
   }
 
-  async #embedder(
-    batch: number,
-    build: (inputs: Inputs) => Value,
-  ): Promise<(images: Float32Array[], count: number) => Promise<TensorData>> {
+  async #embedder(batch: number, build: (inputs: Inputs) => Value): Promise<Embedder> {
     const extractor = await FeatureExtractor.open(
       this.runtime,
       this.loaded,
@@ -143,14 +164,11 @@ export class EngineWorld implements FitWorld {
   #pixels(all: readonly ImageSource[], first: number, count: number): Promise<Float32Array[]> {
     const { side, white } = this.worldSpec;
     const some = all.slice(first, first + count);
-    const loading = Promise.all(
+    return Promise.all(
       some.map((image) =>
         this.collaborators.loadPixels(image, { side, white, kernel: this.backbone.kernel }),
       ),
     );
-    // Awaited when its turn comes; a failure before that is not an unhandled one.
-    loading.catch(() => undefined);
-    return loading;
   }
 }
 

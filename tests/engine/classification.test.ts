@@ -102,8 +102,13 @@ describe('teaching classes', () => {
     const embedded = new Set<string>();
     const { checkpoints } = test.collaborators;
     const trained: string[] = [];
+    let decoded = 0;
     const spying = new Classifying(test.engine, {
       ...test.collaborators,
+      loadPixels: (image, pixels) => {
+        decoded++;
+        return test.collaborators.loadPixels(image, pixels);
+      },
       checkpoints: {
         ...checkpoints,
         get: async (_id, key) => {
@@ -121,6 +126,8 @@ describe('teaching classes', () => {
     // Three rounds with a third set aside, and one on everything.
     expect(trained).toEqual([0, 1, 2, 3].map((round) => `${round}.training.head`));
     expect(embedded.size).toBe(Math.ceil(18 / 4));
+    // Once for the features, once when it is told without having been seen.
+    expect(decoded).toBe(2 * 18);
   });
 
   it('exports one model from pixels to the same probabilities, with what it wants', async () => {
