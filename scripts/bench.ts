@@ -1,7 +1,7 @@
 /** `npm run bench -- --help` */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { parseArgs } from 'node:util';
 import { AppError } from '../src/base/errors';
 import type { FitId } from '../src/base/ids';
 import { standsOn } from '../src/engine/describe';
@@ -9,7 +9,7 @@ import { Engine } from '../src/engine/engine';
 import type { Options } from '../src/methods/options';
 import type { FitSpec } from '../src/protocol/engine-api';
 import { benchClasses } from './bench/classify';
-import { commandLine, optionsOf, rowsIn, toNumber, usage, weightsOf } from './bench/command';
+import { commandLine, knownRow, optionsOf, rowsIn, toNumber, usage, weightsOf } from './bench/command';
 import { drawGood, readDataset } from './bench/dataset';
 import type { BenchImage, Dataset } from './bench/dataset';
 import { writeSection } from './bench/document';
@@ -140,9 +140,7 @@ async function rowOf<K extends Partial<Row>>(
   run: K,
   make: () => Promise<Omit<Row, keyof K>>,
 ): Promise<Row> {
-  const known = p.rows.find((row) =>
-    Object.entries(run).every(([name, value]) => isDeepStrictEqual(row[name as keyof Row], value)),
-  );
+  const known = knownRow(p.rows, run);
   if (known) return known;
   const row = { ...run, ...(await make()) } as unknown as Row;
   p.rows.push(row);

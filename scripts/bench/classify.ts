@@ -12,8 +12,9 @@ import type { Options } from '../../src/methods/options';
 import type { ClassFitSpec } from '../../src/protocol/classes-api';
 import { drawLongTail, drawShots } from './class-draws';
 import type { ClassDraw } from './class-draws';
-import { commandLine, optionsOf, toNumber, usage, weightsOf } from './command';
+import { commandLine, knownRow, optionsOf, toNumber, usage, weightsOf } from './command';
 import { readImages } from './dataset';
+import type { BenchImage } from './dataset';
 import { writeSection } from './document';
 import { NodeHost } from './node-host';
 import { meanRow, printTable } from './rows';
@@ -248,9 +249,20 @@ export async function benchClasses(args: string[]): Promise<void> {
   const file: BenchFile = flags.resume
     ? readFile(flags.json ?? usage('--resume takes up what --json names'))
     : { runs: [], means: [] };
+  const draws = toNumber('draws', flags.draws, 1);
+  const seed = toNumber('seed', flags.seed, 0);
   const write = () => flags.json && writeFileSync(flags.json, `${JSON.stringify(file, null, 2)}\n`);
   const imbalance = flags.imbalance === undefined ? null : toNumber('imbalance', flags.imbalance, 1);
   const shots = imbalance === null ? list(flags.shots).map((text) => toNumber('shots', text, 1)) : [null];
+  const fresh = async (host: NodeHost, run: Run, backbone: string, images: readonly BenchImage[]) => {
+    const { data, method, shots: few, draw } = run;
+    const drawn = few === null ? drawLongTail(images, imbalance!, draw) : drawShots(images, few, draw);
+    const row: ClassRow = { ...run, ...(await runOne(host, { ...run, backbone }, drawn)) };
+    file.runs.push(row);
+    write();
+    console.error(`${data} ${method} ${few ?? `1:${imbalance}`}, draw ${draw}: done`);
+    return row;
+  };
   const host = new NodeHost();
   const shown: Record<string, unknown>[] = [];
   for (const folder of list(flags.data!)) {
@@ -258,7 +270,7 @@ export async function benchClasses(args: string[]): Promise<void> {
     for (const method of methods)
       for (const few of shots) {
         const own: ClassRow[] = [];
-        for (let draw = 0; draw < toNumber('draws', flags.draws, 1); draw++) {
+        for (let draw = 0; draw < draws; draw++) {
           const backbone = weightsFor(method, flags);
           const run: Run = {
             data: basename(resolve(folder)),
@@ -267,23 +279,12 @@ export async function benchClasses(args: string[]): Promise<void> {
             options: optionsOf(method, Classifying.method(method).options, flags.set),
             backbone: basename(backbone),
             size: flags.size ? toNumber('size', flags.size, 32) : await host.usualSide(weightsOf(backbone)),
-            seed: toNumber('seed', flags.seed, 0),
+            seed,
             shots: few,
             imbalance,
             draw,
           };
-          let row = file.runs.find((known) =>
-            Object.entries(run).every(([name, value]) => isDeepStrictEqual(known[name as keyof Run], value)),
-          );
-          if (!row) {
-            const drawn =
-              few === null ? drawLongTail(images, imbalance!, draw) : drawShots(images, few, draw);
-            row = { ...run, ...(await runOne(host, { ...run, backbone }, drawn)) };
-            file.runs.push(row);
-            write();
-            console.error(`${run.data} ${method} ${few ?? `1:${imbalance}`}, draw ${draw}: done`);
-          }
-          own.push(row);
+          own.push(knownRow(file.runs, run) ?? (await fresh(host, run, backbone, images)));
         }
         const mean = own.length > 1 ? meanRow(own, MEASURED, 'draw') : { ...own[0] };
         shown.push(mean);

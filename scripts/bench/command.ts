@@ -1,5 +1,6 @@
 /** What the bench's commands share. */
 import { existsSync, readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { AppError } from '../../src/base/errors';
 import type { BackboneId } from '../../src/base/ids';
 import { completeOptions } from '../../src/methods/options';
@@ -42,6 +43,12 @@ export function optionsOf(
 /** Rows that an earlier command wrote. */
 export const rowsIn = <Row>(file: string): Row[] =>
   existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Row[]) : [];
+
+/** The row of a run among others: the one in which everything that determines the run is the same. */
+export const knownRow = <Row extends object>(rows: readonly Row[], run: Partial<Row>): Row | undefined =>
+  rows.find((row) =>
+    Object.entries(run).every(([name, value]) => isDeepStrictEqual(row[name as keyof Row], value)),
+  );
 
 /** What was typed, data folders by their names alone. */
 export const commandLine = (): string =>

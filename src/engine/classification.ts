@@ -1,6 +1,5 @@
 import { AppError } from '../base/errors';
 import type { FitId } from '../base/ids';
-import { kept } from '../base/kept';
 import { encode } from '../graph/encode';
 import * as registry from '../methods/classifier-registry';
 import type { Classifier, ClassifierSize } from '../methods/classifier';
@@ -17,7 +16,6 @@ import type {
   ClassifyRequest,
 } from '../protocol/classes-api';
 import type { ImageSource, InspectionFailure, JobProgress, MemoryEstimate } from '../protocol/engine-api';
-import type { Runtime } from '../runtime/runtime';
 import type { LoadedBackbone } from './backbones';
 import { requireArchitecture, requireLabels } from './class-checks';
 import { ClassScorer, withTemperature } from './class-scorer';
@@ -29,6 +27,7 @@ import type { Engine } from './engine';
 import { classGraph } from './export-classifier';
 import { tappedRoles } from './features';
 import { FitJob } from './fit-job';
+import { FitPrograms, FitStates } from './kept-fits';
 import { requireMemory } from './memory';
 import { readable } from './readable';
 import { answersOf, surenessOf } from './sureness';
@@ -38,8 +37,8 @@ type ReportClass = (result: Classification | InspectionFailure) => void | Promis
 
 /** Teaches classifiers by labelled images, and tells classes. */
 export class Classifying {
-  readonly #states = new Map<FitId, Promise<MethodState>>();
-  #scorers: { readonly runtime: Runtime; readonly byKey: Map<string, Promise<ClassScorer>> } | undefined;
+  readonly #states: FitStates;
+  readonly #scorers = new FitPrograms<ClassScorer>();
 
   constructor(
     private readonly engine: Pick<
@@ -47,7 +46,9 @@ export class Classifying {
       'backbone' | 'measureBackbone' | 'runtime' | 'withRecovery' | 'isCancelled' | 'endIfCancelled' | 'ended'
     >,
     private readonly collaborators: Collaborators,
-  ) {}
+  ) {
+    this.#states = new FitStates(collaborators.states, 'Train again on the same labels.');
+  }
 
   /** Every classifier by the name it is exported under, recommended ones first, then by title. */
   static readonly methods: Readonly<Record<string, Classifier>> = Object.fromEntries(
@@ -117,8 +118,7 @@ export class Classifying {
       const sureness = surenessOf(fitted.held, spec.classes.length);
       const temperature = sureness?.temperature ?? 1;
       const state = withTemperature(fitted.state, temperature);
-      await this.collaborators.states.put(spec.fitId, state);
-      this.#states.set(spec.fitId, Promise.resolve(state));
+      await this.#states.put(spec.fitId, state);
       await this.collaborators.checkpoints.clear(spec.fitId);
       return {
         sureness,
@@ -143,7 +143,7 @@ export class Classifying {
   async classify({ jobId, spec, images }: ClassifyRequest, report: ReportClass): Promise<void> {
     try {
       const plan = await this.#plan(spec);
-      const state = await this.#state(spec.fitId);
+      const state = await this.#states.get(spec.fitId);
       const batch = Math.min(BATCH, images.length);
       for (let first = 0; first < images.length; first += batch) {
         this.engine.endIfCancelled(jobId);
@@ -160,7 +160,7 @@ export class Classifying {
     const { graph, metadata } = classGraph(
       classifier,
       backbone,
-      await this.#state(spec.fitId),
+      await this.#states.get(spec.fitId),
       options,
       spec,
     );
@@ -169,9 +169,8 @@ export class Classifying {
 
   /** Forgets a fit's state and programs; it is read from the store when it is needed again. */
   forget(fitId: FitId): void {
-    this.#states.delete(fitId);
-    for (const key of this.#scorers?.byKey.keys() ?? [])
-      if (key.startsWith(`${fitId}|`)) this.#scorers?.byKey.delete(key);
+    this.#states.forget(fitId);
+    this.#scorers.forget(fitId);
   }
 
   async #plan({
@@ -214,9 +213,8 @@ export class Classifying {
     if (!good.length) return;
     const start = performance.now();
     const found = await this.engine.withRecovery(async (runtime) => {
-      if (this.#scorers?.runtime !== runtime) this.#scorers = { runtime, byKey: new Map() };
       const size = { side: spec.side, batch, priority: 'inspect' } as const;
-      const scorer = await kept(this.#scorers.byKey, `${spec.fitId}|${batch}`, () =>
+      const scorer = await this.#scorers.get(runtime, spec.fitId, batch, () =>
         ClassScorer.open(runtime, backbone, classifier, state, options, size),
       );
       return scorer.classify(good.map(({ pixels }) => pixels));
@@ -238,17 +236,6 @@ export class Classifying {
     { side, white }: ClassFitSpec,
   ): Promise<Float32Array> {
     return this.collaborators.loadPixels(image, { side, white, kernel: backbone.kernel });
-  }
-
-  #state(fitId: FitId): Promise<MethodState> {
-    return kept(this.#states, fitId, async () => {
-      const found = await this.collaborators.states.get(fitId);
-      if (!found)
-        throw new AppError('store/missing', 'this fit is no longer in the store', {
-          hint: 'Train again on the same labels.',
-        });
-      return found;
-    });
   }
 }
 

@@ -27,7 +27,7 @@ export const describeClassifiers = (): ClassifierDescription[] =>
     source,
     options,
     needs,
-    standsOn: needs.taps.some(isTokenRole) ? 'clip' : 'backbone',
+    standsOn: standsOn(needs),
   }));
 
 /** What a method's features come from. */

@@ -36,6 +36,7 @@ import { EngineFitContext, TrialContext, startFit } from './fit';
 import { FitJob } from './fit-job';
 import { FeatureExtractor, disposeTaps, stackImages, tappedRoles } from './features';
 import type { Tapping } from './features';
+import { FitPrograms, FitStates } from './kept-fits';
 import { estimateFit } from './memory';
 import { readable } from './readable';
 import { Redrawer } from './redrawer';
@@ -60,15 +61,16 @@ export class Engine {
   #losses = 0;
   /** By weights and activation. */
   readonly #backbones = new Map<string, Promise<LoadedBackbone>>();
-  readonly #states = new Map<FitId, Promise<MethodState>>();
+  readonly #states: FitStates;
   readonly #cancelled = new Set<JobId>();
   /** Fits begun so far: one ends the measuring that is under way. */
   #fits = 0;
-  #scorers: { readonly runtime: Runtime; readonly byKey: Map<string, Promise<Scorer>> } | undefined;
+  readonly #scorers = new FitPrograms<Scorer>();
 
   readonly encoders: Encoders;
 
   constructor(private readonly collaborators: Collaborators) {
+    this.#states = new FitStates(collaborators.states, 'Fit again on the same good images.');
     this.encoders = new Encoders(collaborators, ({ backboneId, activation }) =>
       this.backbone(backboneId, activation),
     );
@@ -180,9 +182,8 @@ export class Engine {
 
   /** Forgets a fit's state; it is read from the store when it is needed again. */
   forget(fitId: FitId): void {
-    this.#states.delete(fitId);
-    for (const key of this.#scorers?.byKey.keys() ?? [])
-      if (key.startsWith(`${fitId}|`)) this.#scorers?.byKey.delete(key);
+    this.#states.forget(fitId);
+    this.#scorers.forget(fitId);
   }
 
   /**
@@ -221,8 +222,7 @@ export class Engine {
       const calibration = await this.withRecovery((runtime) =>
         this.#calibrate(runtime, backbone, spec, state, held, (progress) => job.tick(progress)),
       );
-      await this.collaborators.states.put(spec.fitId, state);
-      this.#states.set(spec.fitId, Promise.resolve(state));
+      await this.#states.put(spec.fitId, state);
       await this.collaborators.checkpoints.clear(spec.fitId);
       return {
         calibration,
@@ -273,7 +273,7 @@ export class Engine {
   async inspect({ jobId, spec, images }: InspectRequest, report: ReportInspection): Promise<void> {
     try {
       const backbone = await this.backbone(spec.backboneId, spec.activation);
-      const state = await this.#state(spec.fitId);
+      const state = await this.#states.get(spec.fitId);
       const batch = Math.min(BATCH, images.length);
       for (let first = 0; first < images.length; first += batch) {
         this.endIfCancelled(jobId);
@@ -308,7 +308,7 @@ export class Engine {
   async reconstruct({ spec, image }: ReconstructRequest): Promise<Reconstruction> {
     const backbone = await this.backbone(spec.backboneId, spec.activation);
     const detector = Engine.method(spec.method);
-    const state = await this.#state(spec.fitId);
+    const state = await this.#states.get(spec.fitId);
     const pixels = await this.#load(image, backbone, spec);
     const options = completeOptions(detector.options, spec.options);
     const picture = await this.withRecovery(async (runtime) => {
@@ -326,8 +326,7 @@ export class Engine {
     state: MethodState,
     batch: number,
   ): Promise<Scorer> {
-    if (this.#scorers?.runtime !== runtime) this.#scorers = { runtime, byKey: new Map() };
-    return kept(this.#scorers.byKey, `${spec.fitId}|${batch}`, () => {
+    return this.#scorers.get(runtime, spec.fitId, batch, () => {
       const detector = Engine.method(spec.method);
       const options = completeOptions(detector.options, spec.options);
       const size = { side: spec.side, batch, heldOut: false, priority: 'inspect' } as const;
@@ -337,17 +336,6 @@ export class Engine {
 
   #load(image: ImageSource, { backbone }: LoadedBackbone, { side, white }: FitSpec): Promise<Float32Array> {
     return this.collaborators.loadPixels(image, { side, white, kernel: backbone.kernel });
-  }
-
-  #state(fitId: FitId): Promise<MethodState> {
-    return kept(this.#states, fitId, async () => {
-      const found = await this.collaborators.states.get(fitId);
-      if (!found)
-        throw new AppError('store/missing', 'this fit is no longer in the store', {
-          hint: 'Fit again on the same good images.',
-        });
-      return found;
-    });
   }
 
   /** Runs work on the runtime; when the device is lost under it, once more on a new one. */

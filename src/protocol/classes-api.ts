@@ -3,7 +3,7 @@ import type { ClassifierNeeds } from '../methods/classifier';
 import type { About, Citation, MemoryEstimate, StepCost } from '../methods/contract';
 import type { OptionSpec } from '../methods/options';
 import type { ProviderReport } from '../runtime/ort';
-import type { FitSpec, ImageSource, InspectionFailure, JobProgress } from './engine-api';
+import type { FitSpec, ImageSource, InspectionFailure, JobProgress, MethodDescription } from './engine-api';
 import type { Outcome } from './outcome';
 
 export type { ClassifierNeeds };
@@ -16,7 +16,7 @@ export interface ClassifierDescription {
   readonly source: Citation;
   readonly options: Readonly<Record<string, OptionSpec>>;
   readonly needs: ClassifierNeeds;
-  readonly standsOn: 'backbone' | 'clip';
+  readonly standsOn: MethodDescription['standsOn'];
 }
 
 /** What, with its images, determines the fit of a classifier. */

@@ -19,7 +19,7 @@ const STANDS = {
 
 /** What a method wants before it can be fitted, in words. */
 export function needsOf(method: MethodDescription | ClassifierDescription): string {
-  if (!('defects' in method.needs)) return classifierNeeds(method as ClassifierDescription);
+  if (!('defects' in method.needs)) return classifierNeeds(method);
   const { support, defects, leastGoodImages } = method.needs;
   return [
     support

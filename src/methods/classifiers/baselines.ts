@@ -92,15 +92,17 @@ const baseline = ({ title, architectures, source, variant, about }: Named): Clas
     o.tuning === 'frozen' ? FROZEN.classify(graph, inputs, state, o) : { logits: tunedLogits(inputs, state) },
 });
 
+const VIT_PAPER = {
+  authors: 'Dosovitskiy, A. et al.',
+  title: 'An Image is Worth 16×16 Words: Transformers for Image Recognition at Scale',
+  where: 'ICLR, 2021',
+};
+
 export const vit = baseline({
   title: 'ViT',
   architectures: ['vit-tiny-patch', 'vit-small-patch', 'vit-base-patch', 'vit-large-patch'],
   variant: 'ViT-B/16 at 224 px',
-  source: {
-    authors: 'Dosovitskiy, A. et al.',
-    title: 'An Image is Worth 16×16 Words: Transformers for Image Recognition at Scale',
-    where: 'ICLR, 2021',
-  },
+  source: VIT_PAPER,
   about: {
     summary: 'A transformer trained on photographs, with a linear head.',
     assumes: 'Its weights are dropped: vit_base_patch16_224 by timm names.',
@@ -126,11 +128,7 @@ export const r50vit = baseline({
   title: 'ResNet-50 + ViT',
   architectures: ['vit-base-r50', 'vit-small-r50'],
   variant: 'the hybrid R50+ViT-B/16 at 224 px',
-  source: {
-    authors: 'Dosovitskiy, A. et al.',
-    title: 'An Image is Worth 16×16 Words: Transformers for Image Recognition at Scale',
-    where: 'ICLR, 2021 (the hybrid)',
-  },
+  source: { ...VIT_PAPER, where: `${VIT_PAPER.where} (the hybrid)` },
   about: {
     summary: 'A transformer on the feature map of a ResNet-50, trained on photographs, with a linear head.',
     assumes: 'Its weights are dropped: vit_base_r50_s16_224 by timm names.',

@@ -1,14 +1,13 @@
-import { floatTensor } from '../../base/tensor';
 import { add, div, gather, log, matMul, mul, reduceSum, sub, topK, transpose } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
 import type { Classifier } from '../classifier';
 import { stackVectors } from '../kit/feature-cache';
-import { POOLED, flipsOption } from '../kit/head-classifier';
-import { labelledRows, mirrorsOf } from '../kit/labelled-rows';
-import { keptVectors, standardise, standardised } from '../kit/prototypes';
-import type { Options } from '../options';
+import { flipsOption } from '../kit/head-classifier';
+import { oneHot } from '../kit/one-hot';
+import { PROTOTYPES, standardRows, standardVector } from '../kit/prototypes';
+import type { PrototypeOptions } from '../kit/prototypes';
 
-export type KNearestOptions = Options & { readonly neighbours: number; readonly flips: boolean };
+export type KNearestOptions = PrototypeOptions & { readonly neighbours: number };
 
 /** Votes that every class has beforehand: no share is 0. */
 const SMOOTHING = 0.1;
@@ -61,21 +60,14 @@ export const knn: Classifier<KNearestOptions> = {
     },
     flips: flipsOption,
   },
-  needs: { taps: POOLED.taps },
-  refits: () => true,
-  passes: (o) => mirrorsOf(o.flips).length,
-  memory: (size, o) => keptVectors(size, mirrorsOf(o.flips).length),
+  ...PROTOTYPES,
   async *fit(context, o) {
-    const labelled = yield* labelledRows(context, (from) => POOLED.build(from), mirrorsOf(o.flips));
-    const { rows, state } = standardised(labelled);
-    const { length } = context.labels.classes;
-    const oneHot = new Float32Array(rows.length * length);
-    labelled.classOf.forEach((own, i) => (oneHot[i * length + own] = 1));
-    return { ...state, bank: stackVectors(rows), labels: floatTensor([rows.length, length], oneHot) };
+    const { rows, classOf, standard } = yield* standardRows(context, o);
+    const labels = oneHot(classOf, context.labels.classes.length);
+    return { ...standard, bank: stackVectors(rows), labels };
   },
   classify(_graph, inputs, state, { neighbours }) {
-    const x = standardise(POOLED.build(inputs), state);
-    const found = votes(x, state.bank, state.labels, neighbours);
+    const found = votes(standardVector(inputs, state), state.bank, state.labels, neighbours);
     const total = neighbours + SMOOTHING * state.labels.shape[1];
     return { logits: log(div(add(found, SMOOTHING), total)) };
   },

@@ -1,13 +1,10 @@
 import { floatTensor } from '../../base/tensor';
-import { l2Normalise, matMul, mul, transpose } from '../../graph/ops/index';
-import type { Value } from '../../graph/value';
+import { mul } from '../../graph/ops/index';
+import { cosines } from '../../nn/losses/metric';
 import type { Classifier } from '../classifier';
-import { POOLED, flipsOption } from '../kit/head-classifier';
-import { labelledRows, mirrorsOf } from '../kit/labelled-rows';
-import { keptVectors, standardise, standardised } from '../kit/prototypes';
-import type { Options } from '../options';
-
-export type NearestMeanOptions = Options & { readonly flips: boolean };
+import { flipsOption } from '../kit/head-classifier';
+import { PROTOTYPES, standardRows, standardVector } from '../kit/prototypes';
+import type { PrototypeOptions } from '../kit/prototypes';
 
 /** Cosines lie close together: this makes logits of them, before a temperature is known. */
 const SCALE = 16;
@@ -25,12 +22,8 @@ export function classMeans(rows: readonly Float32Array[], classOf: readonly numb
   return floatTensor([classes, width], means);
 }
 
-/** Cosine of each row with each mean. @param x [B,D] @param means [C,D] @returns [B,C] @source methods.md 19.3 */
-export const cosines = (x: Value, means: Value): Value =>
-  matMul(l2Normalise(x, 1), transpose(l2Normalise(means, 1), [1, 0]));
-
 /** The class whose mean is the nearest by angle. */
-export const nearestMean: Classifier<NearestMeanOptions> = {
+export const nearestMean: Classifier<PrototypeOptions> = {
   title: 'Nearest mean',
   source: {
     authors: 'Rocchio, J.',
@@ -47,16 +40,12 @@ export const nearestMean: Classifier<NearestMeanOptions> = {
     cost: 'The backbone once for each image.',
   },
   options: { flips: flipsOption },
-  needs: { taps: POOLED.taps },
-  refits: () => true,
-  passes: (o) => mirrorsOf(o.flips).length,
-  memory: (size, o) => keptVectors(size, mirrorsOf(o.flips).length),
+  ...PROTOTYPES,
   async *fit(context, o) {
-    const labelled = yield* labelledRows(context, (from) => POOLED.build(from), mirrorsOf(o.flips));
-    const { rows, state } = standardised(labelled);
-    return { ...state, means: classMeans(rows, labelled.classOf, context.labels.classes.length) };
+    const { rows, classOf, standard } = yield* standardRows(context, o);
+    return { ...standard, means: classMeans(rows, classOf, context.labels.classes.length) };
   },
   classify: (_graph, inputs, state) => ({
-    logits: mul(cosines(standardise(POOLED.build(inputs), state), state.means), SCALE),
+    logits: mul(cosines(standardVector(inputs, state), state.means), SCALE),
   }),
 };

@@ -12,6 +12,7 @@ import type { ViewCache } from '../kit/augmented-views';
 import { ClassSampler } from '../kit/class-sampling';
 import { cacheBytes } from '../kit/feature-cache';
 import { fitByGradient } from '../kit/gradient-fit';
+import { oneHot } from '../kit/one-hot';
 import { BatchSampler } from '../kit/sampling';
 import { netBytes, trainingBytes } from '../kit/training-graph';
 import type { NetRole, StepGraph, StepSpec } from '../kit/training-graph';
@@ -125,12 +126,10 @@ class Batches {
     const rng = this.context.rng(`${this.stream} views.${iteration}`);
     const places = Array.from(images, (image) => this.cache.at(image, rng.integer(this.cache.views)));
     const { classOf } = this.context.labels;
-    const width = this.#prior.shape[1];
-    const labels = new Float32Array(images.length * width);
-    images.forEach((image, i) => (labels[i * width + classOf[image]] = 1));
+    const labels = Array.from(images, (image) => classOf[image]);
     return {
       packed: await this.cache.store.batch(places),
-      labels: floatTensor([images.length, width], labels),
+      labels: oneHot(labels, this.#prior.shape[1]),
       drawn: classes ? this.#alike : this.#prior,
     };
   }

@@ -1,49 +1,24 @@
 import { floatTensor } from '../../base/tensor';
 import type { TensorData } from '../../base/tensor';
-import {
-  add,
-  div,
-  linear,
-  logSoftmax,
-  mul,
-  neg,
-  reduceMean,
-  reduceSum,
-  relu,
-  softmax,
-  sub,
-} from '../../graph/ops/index';
+import { add, linear, mul, relu, softmax, sub } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
 import { filledWith, kaimingNormal, normal } from '../../nn/initialisers';
+import { crossEntropy } from '../../nn/losses/long-tail';
 import { FittedNet } from '../../nn/net';
 import type { Net } from '../../nn/net';
 import type { FitProgress, FitWorld, MethodState, StateValues } from '../contract';
+import { stackVectors } from './feature-cache';
 import { fitByGradient } from './gradient-fit';
+import { oneHot } from './one-hot';
+import { standardise, standardised } from './standardise';
 import type { StepSpec } from './training-graph';
 
 /** The network's name in a state. */
 export const HEAD = 'head';
 
-const LEAST_DEVIATION = 1e-3;
 const RATE = 1e-3;
 /** Added to the logit of a class without images: its share becomes 0. */
 const NEVER = -1e9;
-
-/** Mean and population deviation of every input over the images, at least 0.001. @source methods.md 17.3 */
-export function standardisation(rows: readonly Float32Array[]): { mean: TensorData; std: TensorData } {
-  const width = rows[0].length;
-  const mean = new Float64Array(width);
-  for (const row of rows) row.forEach((value, k) => (mean[k] += value / rows.length));
-  const variance = new Float64Array(width);
-  for (const row of rows) row.forEach((value, k) => (variance[k] += (value - mean[k]) ** 2 / rows.length));
-  return {
-    mean: floatTensor([width], Float32Array.from(mean)),
-    std: floatTensor(
-      [width],
-      Float32Array.from(variance, (value) => Math.max(Math.sqrt(value), LEAST_DEVIATION)),
-    ),
-  };
-}
 
 /** A layer between inputs and logits, with a ReLU. */
 export interface Hidden {
@@ -96,8 +71,7 @@ export function headStep(
       const x = input('x', [images, width]);
       const layer = hidden && { units: hidden.units, keep: input('keep', [images, hidden.units]) };
       const logits = headLogits(net(HEAD), x, input('present', [classes]), layer);
-      const chosen = mul(logSoftmax(logits), input('labels', [images, classes]));
-      return { loss: neg(reduceMean(reduceSum(chosen, [1]))) };
+      return { loss: crossEntropy(logits, input('labels', [images, classes])) };
     },
   };
 }
@@ -121,22 +95,15 @@ export async function* fitHead(
   classes: number,
   { steps, hidden }: HeadTraining,
 ): AsyncGenerator<FitProgress, MethodState> {
-  const { mean, std } = standardisation(rows);
+  const { rows: standard, standard: by } = standardised(rows);
   const width = rows[0].length;
-  const [means, deviations] = [mean.data as Float32Array, std.data as Float32Array];
-  const x = new Float32Array(rows.length * width);
-  rows.forEach((row, i) =>
-    row.forEach((value, k) => (x[i * width + k] = (value - means[k]) / deviations[k])),
-  );
-  const labels = new Float32Array(rows.length * classes);
-  classOf.forEach((own, i) => (labels[i * classes + own] = 1));
   const present = floatTensor(
     [classes],
     Float32Array.from({ length: classes }, (_, c) => Number(classOf.includes(c))),
   );
   const kept = {
-    x: context.upload(floatTensor([rows.length, width], x)),
-    labels: context.upload(floatTensor([rows.length, classes], labels)),
+    x: context.upload(stackVectors(standard)),
+    labels: context.upload(oneHot(classOf, classes)),
   };
   try {
     const state = yield* fitByGradient(context, {
@@ -151,7 +118,7 @@ export async function* fitHead(
         ...(hidden && { keep: dropout(context, iteration, rows.length, hidden) }),
       }),
     });
-    return { ...state, 'head.mean': mean, 'head.std': std, 'head.present': present };
+    return { ...state, 'head.mean': by.mean, 'head.std': by.std, 'head.present': present };
   } finally {
     kept.x.dispose();
     kept.labels.dispose();
@@ -175,10 +142,10 @@ function dropout(
 
 /** Logits of raw rows by a fitted head. @param x [B,D] @returns [B,C] */
 export function fittedLogits(state: StateValues, x: Value): Value {
-  const standardised = div(sub(x, state[`${HEAD}.mean`]), state[`${HEAD}.std`]);
+  const standard = standardise(x, { mean: state[`${HEAD}.mean`], std: state[`${HEAD}.std`] });
   const units = state[`${HEAD}.hidden.bias`]?.shape[0];
   const net = new FittedNet(x.graph, state, `${HEAD}.`);
-  return headLogits(net, standardised, state[`${HEAD}.present`], units ? { units } : undefined);
+  return headLogits(net, standard, state[`${HEAD}.present`], units ? { units } : undefined);
 }
 
 /** Shares of classes by the head. @param x raw rows [B,D] @returns [B,C] @source equation 22 */

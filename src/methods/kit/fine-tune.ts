@@ -1,9 +1,9 @@
 import { floatTensor, floats } from '../../base/tensor';
 import { GraphBuilder } from '../../graph/builder';
-import { div, logSoftmax, mul, neg, reduceMean, reduceSum, sub } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
 import { emitTaps } from '../../nn/backbones/backbone';
 import type { Backbone } from '../../nn/backbones/backbone';
+import { crossEntropy } from '../../nn/losses/long-tail';
 import { DeclaringNet, FittedNet } from '../../nn/net';
 import type { Net } from '../../nn/net';
 import type { ClassifierContext, ClassifierSize } from '../classifier';
@@ -13,7 +13,9 @@ import { cacheBytes, cacheFeatures, stackVectors } from './feature-cache';
 import { fitByGradient } from './gradient-fit';
 import { mirrored } from './mirror';
 import { mirrorsOf } from './labelled-rows';
+import { oneHot } from './one-hot';
 import { BatchSampler } from './sampling';
+import { standardise } from './standardise';
 import { netBytes, trainingBytes } from './training-graph';
 import type { StepSpec } from './training-graph';
 
@@ -45,10 +47,9 @@ function tuningStep({ backbone, side }: ClassifierSize, classes: number, batch: 
     build({ net, input }) {
       const pooled = pooledOf(net(BACKBONE), input('images', [batch, 1, side, side]), backbone);
       const width = pooled.shape[1];
-      const x = div(sub(pooled, input('mean', [width])), input('std', [width]));
+      const x = standardise(pooled, { mean: input('mean', [width]), std: input('std', [width]) });
       const logits = headLogits(net(HEAD), x, input('present', [classes]));
-      const chosen = mul(logSoftmax(logits), input('labels', [batch, classes]));
-      return { loss: neg(reduceMean(reduceSum(chosen, [1]))) };
+      return { loss: crossEntropy(logits, input('labels', [batch, classes])) };
     },
   };
 }
@@ -108,12 +109,13 @@ export async function* fineTune(
       const planes: Float32Array[] = [];
       for (const index of chosen)
         planes.push(mirrored(await images.of(index), side, mirrors[rng.integer(mirrors.length)]));
-      const labels = new Float32Array(batch * classes.length);
-      chosen.forEach((index, b) => (labels[b * classes.length + classOf[index]] = 1));
       return {
         ...fixed,
         images: floatTensor([batch, 1, side, side], floats(stackVectors(planes))),
-        labels: floatTensor([batch, classes.length], labels),
+        labels: oneHot(
+          Array.from(chosen, (index) => classOf[index]),
+          classes.length,
+        ),
       };
     },
   });

@@ -1,25 +1,38 @@
-import type { ClassifierSize } from '../classifier';
-import type { MemoryEstimate, MethodState, StateValues } from '../contract';
-import { div, sub } from '../../graph/ops/index';
+import type { Classifier, ClassifierContext } from '../classifier';
+import type { FitProgress, Inputs, StateValues } from '../contract';
 import type { Value } from '../../graph/value';
-import { standardisation } from './class-head';
-import type { LabelledRows } from './class-head';
+import type { Options } from '../options';
+import { POOLED } from './head-classifier';
+import { labelledRows, mirrorsOf } from './labelled-rows';
+import { standardise, standardised } from './standardise';
+import type { Standard } from './standardise';
 
-/** Rows less their mean over their deviation, with what brings another row there. */
-export function standardised({ rows }: LabelledRows): { rows: Float32Array[]; state: MethodState } {
-  const { mean, std } = standardisation(rows);
-  const [means, deviations] = [mean.data as Float32Array, std.data as Float32Array];
-  return {
-    rows: rows.map((row) => row.map((value, k) => (value - means[k]) / deviations[k])),
-    state: { mean, std },
-  };
+export type PrototypeOptions = Options & { readonly flips: boolean };
+
+/** Of classifiers that keep vectors of labelled images and train nothing: what they have in common. */
+export const PROTOTYPES: Pick<Classifier<PrototypeOptions>, 'needs' | 'refits' | 'passes' | 'memory'> = {
+  needs: { taps: POOLED.taps },
+  refits: () => true,
+  passes: (o) => mirrorsOf(o.flips).length,
+  memory({ images, taps }, o) {
+    const width = taps.pooled![0];
+    const bytes = 4 * images * mirrorsOf(o.flips).length * width;
+    return { fitBytes: 3 * bytes, stateBytes: bytes };
+  },
+};
+
+/** Vectors of the trained images, standardised, with their classes. */
+export async function* standardRows(
+  context: ClassifierContext,
+  { flips }: PrototypeOptions,
+): AsyncGenerator<
+  FitProgress,
+  { rows: readonly Float32Array[]; classOf: readonly number[]; standard: Standard }
+> {
+  const { rows, classOf } = yield* labelledRows(context, (from) => POOLED.build(from), mirrorsOf(flips));
+  return { ...standardised(rows), classOf };
 }
 
-/** A raw row, brought to where the fitted ones are. [B,D] */
-export const standardise = (x: Value, { mean, std }: StateValues): Value => div(sub(x, mean), std);
-
-/** Memory of methods that keep one vector for each of so many. */
-export const keptVectors = ({ images, taps }: ClassifierSize, views: number): MemoryEstimate => {
-  const bytes = 4 * images * views * Object.values(taps).reduce((sum, shape) => sum + shape.at(-1)!, 0);
-  return { fitBytes: 3 * bytes, stateBytes: bytes };
-};
+/** An image's vector, brought to where the kept ones are. [B,D] */
+export const standardVector = (inputs: Inputs, { mean, std }: StateValues): Value =>
+  standardise(POOLED.build(inputs), { mean, std });

@@ -12,7 +12,8 @@ import {
   reduceSum,
   softmax,
 } from '../../../src/graph/ops/index';
-import { classMeans, cosines } from '../../../src/methods/classifiers/nearest-mean';
+import { classMeans } from '../../../src/methods/classifiers/nearest-mean';
+import { cosines } from '../../../src/nn/losses/metric';
 import { squaredDistances, votes } from '../../../src/methods/classifiers/k-nearest';
 import type { Runtime } from '../../../src/runtime/runtime';
 import { describeGolden, goldenJson, goldenTensors, relativeError } from '../../support/golden';

@@ -12,7 +12,8 @@ import {
   transposeLast,
 } from '../../../src/graph/ops/index';
 import { fuse, textShares } from '../../../src/methods/clip/classes';
-import { HEAD, headStep, standardisation } from '../../../src/methods/kit/class-head';
+import { HEAD, headStep } from '../../../src/methods/kit/class-head';
+import { standardisation } from '../../../src/methods/kit/standardise';
 import { plainLogits, valueMap } from '../../../src/methods/clip/maps';
 import type { SemClipOptions } from '../../../src/methods/clip/options';
 import { semclip } from '../../../src/methods/clip/sem-clip';

@@ -14,7 +14,8 @@ import {
 } from '../../../src/graph/ops/index';
 import type { Value } from '../../../src/graph/value';
 import { fuse, patchSimilarity, textShares } from '../../../src/methods/clip/classes';
-import { HEAD, headShares, headStep, standardisation } from '../../../src/methods/kit/class-head';
+import { HEAD, headShares, headStep } from '../../../src/methods/kit/class-head';
+import { standardisation } from '../../../src/methods/kit/standardise';
 import { plainLogits, plainMap, sumOf, valueMap } from '../../../src/methods/clip/maps';
 import { textPair } from '../../../src/methods/clip/text-pair';
 import { levelLoss, transformed } from '../../../src/methods/clip/transformation';
