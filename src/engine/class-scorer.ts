@@ -59,7 +59,7 @@ export class ClassScorer {
     const { logits, experts = [], attention } = classified;
     graph.output('logits', logits);
     graph.output('probabilities', probabilitiesOf(logits, values));
-    experts.forEach((expert, i) => graph.output(expertName(i), softmax(expert)));
+    experts.forEach((expert, i) => graph.output(expertName(i), probabilitiesOf(expert, values)));
     if (attention) graph.output('attention', attention);
     const program = await runtime.compile(graph.build(), { priority });
     return new ClassScorer(extractor, program, experts.length, priority);

@@ -86,7 +86,7 @@ export interface Classification {
   readonly imageId: ImageId;
   /** In the order of the classes. */
   readonly probabilities: Float32Array;
-  /** Of each expert, where there are several. */
+  /** Of each expert, where there are several, with the same temperature. */
   readonly experts?: readonly Float32Array[];
   readonly attention?: Attention;
   readonly durationMs: number;
