@@ -63,6 +63,15 @@ it('keys label images one by one, each step taken back', async () => {
   await expect.poll(() => labelOfImage().inputValue()).toBe(before);
 });
 
+it('a defect’s label on an image that detectors are fitted on is pointed out', async () => {
+  const warning = aside().getByText('Detectors are fitted on this image as a good one');
+  await app.rows().first().click();
+  await labelOfImage().selectOption('bridge');
+  await warning.waitFor();
+  await press('Control+z');
+  await warning.waitFor({ state: 'detached' });
+});
+
 it('a linear head learns the labels and says what it would say of images it had not seen', async () => {
   await train('Linear head');
   await aside()

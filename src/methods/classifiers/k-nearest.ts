@@ -41,8 +41,7 @@ export const knn: Classifier<KNearestOptions> = {
       'Features standardised by the training images, Euclidean; of equal votes the class that comes first.',
   },
   about: {
-    summary:
-      'The class of the most alike labelled images: nothing is trained, and the images that decide can be shown.',
+    summary: 'The class that most of the most alike labelled images have: nothing is trained.',
     assumes: 'Images that look alike have the same class.',
     fails: 'For rare classes beside common ones: the common one has more images near everything.',
     cost: 'The backbone once for each image; every labelled image is kept.',
