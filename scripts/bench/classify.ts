@@ -35,7 +35,9 @@ npm run bench -- --task classify --data DIR[,DIR...] [options]
   --weights M=FILE        weights of one method, repeatable: --weights vit=vit_base_patch16_224.safetensors
   --size N                side of the input in px; the weights' usual one when left out
   --set M.OPTION=VALUE    a method's option, repeatable: --set recame.experts=1
-  --variant NAME          what these options are called in the rows
+  --variant NAME[:M.OPTION=VALUE,...]
+                          what these options are called in the rows, with more of them that it alone has; repeatable,
+                          one run each: --variant full --variant "no attention:recame.attention=false"
   --json FILE             { runs, means } as JSON, written after each run: a row a run, and the means over draws with
                           the spread (population standard deviation) of each figure; what is not defined is null
   --resume                takes the runs that FILE holds already as done; wrong once code or weights have changed
@@ -139,7 +141,7 @@ function readFlags(args: string[]) {
         weights: { ...text, multiple: true, default: [] },
         size: text,
         set: { ...text, multiple: true, default: [] },
-        variant: { ...text, default: '' },
+        variant: { ...text, multiple: true, default: [''] },
         json: text,
         resume: { type: 'boolean', default: false },
         doc: text,
@@ -157,6 +159,12 @@ function weightsFor(method: string, flags: Flags): string {
   const own = flags.weights.map((text) => text.split('=')).find(([name]) => name === method)?.[1];
   const needs = Classifying.method(method).needs;
   return own ?? (standsOn(needs) === 'clip' ? flags.clip : flags.backbone);
+}
+
+/** A name, and the settings that are its own. @param text `NAME` or `NAME:M.OPTION=VALUE,...` */
+function toVariant(text: string): { readonly name: string; readonly settings: readonly string[] } {
+  const [name, ...rest] = text.split(':');
+  return { name, settings: rest.join(':').split(',').filter(Boolean) };
 }
 
 async function runOne(
@@ -268,29 +276,30 @@ export async function benchClasses(args: string[]): Promise<void> {
   for (const folder of list(flags.data!)) {
     const images = readImages(folder);
     for (const method of methods)
-      for (const few of shots) {
-        const own: ClassRow[] = [];
-        for (let draw = 0; draw < draws; draw++) {
-          const backbone = weightsFor(method, flags);
-          const run: Run = {
-            data: basename(resolve(folder)),
-            method,
-            variant: flags.variant,
-            options: optionsOf(method, Classifying.method(method).options, flags.set),
-            backbone: basename(backbone),
-            size: flags.size ? toNumber('size', flags.size, 32) : await host.usualSide(weightsOf(backbone)),
-            seed,
-            shots: few,
-            imbalance,
-            draw,
-          };
-          own.push(knownRow(file.runs, run) ?? (await fresh(host, run, backbone, images)));
+      for (const few of shots)
+        for (const { name: variant, settings } of flags.variant.map(toVariant)) {
+          const own: ClassRow[] = [];
+          for (let draw = 0; draw < draws; draw++) {
+            const backbone = weightsFor(method, flags);
+            const run: Run = {
+              data: basename(resolve(folder)),
+              method,
+              variant,
+              options: optionsOf(method, Classifying.method(method).options, [...flags.set, ...settings]),
+              backbone: basename(backbone),
+              size: flags.size ? toNumber('size', flags.size, 32) : await host.usualSide(weightsOf(backbone)),
+              seed,
+              shots: few,
+              imbalance,
+              draw,
+            };
+            own.push(knownRow(file.runs, run) ?? (await fresh(host, run, backbone, images)));
+          }
+          const mean = own.length > 1 ? meanRow(own, MEASURED, 'draw') : { ...own[0] };
+          shown.push(mean);
+          file.means = [...file.means.filter((known) => !isSameMean(known, mean)), mean];
+          write();
         }
-        const mean = own.length > 1 ? meanRow(own, MEASURED, 'draw') : { ...own[0] };
-        shown.push(mean);
-        file.means = [...file.means.filter((known) => !isSameMean(known, mean)), mean];
-        write();
-      }
   }
   await host.close();
   const table = [

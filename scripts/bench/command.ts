@@ -50,9 +50,10 @@ export const knownRow = <Row extends object>(rows: readonly Row[], run: Partial<
     Object.entries(run).every(([name, value]) => isDeepStrictEqual(row[name as keyof Row], value)),
   );
 
-/** What was typed, data folders by their names alone. */
+/** What was typed, data folders by their names alone, and quoted where a shell needs it. */
 export const commandLine = (): string =>
   `npm run bench -- ${process.argv
     .slice(2)
     .map((flag) => flag.replace(/[^,]*\/(?=[^,/]+)/g, ''))
+    .map((flag) => (/[^\w.,:=/-]/.test(flag) ? JSON.stringify(flag) : flag))
     .join(' ')}`;
