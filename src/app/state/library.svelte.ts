@@ -3,13 +3,13 @@ import { AppError } from '../../base/errors';
 import type { ImageId } from '../../base/ids';
 import { sortPaths } from '../../exchange/layout';
 import type { LeftOut, PathEntry, Role, SortedImage, SortedSet } from '../../exchange/layout';
-import { isZip, unzip } from '../../exchange/zip';
 import type { LibraryStore } from '../../store/library-store';
 import type { EntryRecord, ImageRecord, SetRecord } from '../../store/schema';
 import { plural } from '../actions/format';
 import type { EngineClient } from '../engine-client';
 import type { Notices } from './notices.svelte';
 import { reasonOf } from './reason';
+import { unpacked } from './unpack';
 
 /** An image of the open set, with what is known of it. */
 export interface Entry extends EntryRecord {
@@ -60,7 +60,7 @@ export class Library {
    */
   async add(dropped: readonly PathEntry<Blob>[]): Promise<boolean> {
     const leftOut: LeftOut[] = [];
-    const files = await this.#unpack(dropped, leftOut);
+    const files = await unpacked(dropped, leftOut);
     const sorted = sortPaths(files);
     leftOut.push(...sorted.leftOut);
     let added = 0;
@@ -123,24 +123,6 @@ export class Library {
     const next = this.sets.at(-1);
     if (next) await this.open(next);
     return set;
-  }
-
-  async #unpack(dropped: readonly PathEntry<Blob>[], leftOut: LeftOut[]): Promise<PathEntry<Blob>[]> {
-    const files: PathEntry<Blob>[] = [];
-    for (const entry of dropped) {
-      if (!(await isZip(entry.file))) {
-        files.push(entry);
-        continue;
-      }
-      try {
-        const inside = await unzip(entry.file, entry.path);
-        files.push(...inside);
-        if (!inside.length) leftOut.push({ path: entry.path, reason: 'an empty archive' });
-      } catch (error) {
-        leftOut.push({ path: entry.path, reason: reasonOf(error, entry.path) });
-      }
-    }
-    return files;
   }
 
   /** Loose images join the open set; a data set in a layout gets its own, or joins the one of its name. */

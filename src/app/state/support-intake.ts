@@ -1,5 +1,5 @@
 import type { ImageId } from '../../base/ids';
-import type { PathEntry } from '../../exchange/layout';
+import type { LeftOut, PathEntry } from '../../exchange/layout';
 import { sortMasks } from '../../exchange/masks';
 import type { MaskPixels } from '../../protocol/pixels-api';
 import type { SupportClass, SupportImage } from '../../store/schema';
@@ -9,6 +9,7 @@ import type { Entry } from './library.svelte';
 import { reasonOf } from './reason';
 import { NORMAL_NAME, draw, isNormalName, maskProblem, newClass, shareOf } from './support-rules';
 import type { Refused } from './support-rules';
+import { unpacked } from './unpack';
 
 type Pixels = Pick<EngineClient, 'pixels'>;
 
@@ -22,15 +23,16 @@ interface Intake {
   readonly refused: readonly Refused[];
 }
 
-/** Reads files that are to join a class. What can't be read is listed and the rest goes on. @param tick one was read */
+/** Reads files that are to join a class, archives too. What can't be read is listed and the rest goes on. @param tick one was read */
 export async function readFiles(
   client: Pixels,
   files: readonly PathEntry<Blob>[],
   there: readonly SupportImage[],
   tick: (left: number) => void,
 ): Promise<Intake> {
-  const sorted = sortMasks(files, there);
-  const refused = sorted.leftOut.map(({ path, reason }) => ({ name: path, reason }));
+  const closed: LeftOut[] = [];
+  const sorted = sortMasks(await unpacked(files, closed), there);
+  const refused = [...closed, ...sorted.leftOut].map(({ path, reason }) => ({ name: path, reason }));
   const candidates: Candidate[] = [];
   let left = sorted.images.length;
   tick(left);

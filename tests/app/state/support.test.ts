@@ -1,3 +1,4 @@
+import { strToU8, zipSync } from 'fflate';
 import { describe, expect, it, vi } from 'vitest';
 import type { PromptSet } from '../../../src/protocol/engine-api';
 import type { ImageId } from '../../../src/base/ids';
@@ -209,6 +210,15 @@ describe('images', () => {
     ]);
     await world.support.addFiles([file('two_mask.png', mask(0.25))]);
     expect(world.support.open?.classes[1].images[1].maskShare).toBe(0.25);
+  });
+
+  it('come from archives as from folders; one that is damaged is listed', async () => {
+    const world = await holes();
+    const whole = zipSync({ 'hole/one.png': strToU8('one'), 'hole/two.png': strToU8('two') });
+    const zip = (name: string, bytes: Uint8Array) => ({ path: name, file: new Blob([bytes.slice()]) });
+    await world.support.addFiles([zip('holes.zip', whole), zip('cut.zip', whole.subarray(0, 20))]);
+    expect(world.classes.hole).toEqual(['one.png', 'two.png']);
+    expect(world.last.details?.map(({ name }) => name)).toEqual(['cut.zip']);
   });
 
   it('go, and come back by undo', async () => {

@@ -1,0 +1,25 @@
+import type { LeftOut, PathEntry } from '../../exchange/layout';
+import { isZip, unzip } from '../../exchange/zip';
+import { reasonOf } from './reason';
+
+/** What was dropped, with the files of archives in their place; archives that can't be read are left out. */
+export async function unpacked(
+  dropped: readonly PathEntry<Blob>[],
+  leftOut: LeftOut[],
+): Promise<PathEntry<Blob>[]> {
+  const files: PathEntry<Blob>[] = [];
+  for (const entry of dropped) {
+    if (!(await isZip(entry.file))) {
+      files.push(entry);
+      continue;
+    }
+    try {
+      const inside = await unzip(entry.file, entry.path);
+      files.push(...inside);
+      if (!inside.length) leftOut.push({ path: entry.path, reason: 'an empty archive' });
+    } catch (error) {
+      leftOut.push({ path: entry.path, reason: reasonOf(error, entry.path) });
+    }
+  }
+  return files;
+}
