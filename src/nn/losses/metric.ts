@@ -14,6 +14,7 @@ import {
   mul,
   neg,
   reduceMax,
+  reduceMean,
   reduceMin,
   reduceSum,
   relu,
@@ -36,6 +37,8 @@ const DELTA = 0.01;
 
 /** Below this a squared distance counts as this: the root's slope stays finite. */
 const LEAST_SQUARED = 1e-12;
+/** Below this a column's variance counts as this: one that never changes is correlated with nothing. */
+const LEAST_VARIANCE = 1e-8;
 /** Below this a sum of shares counts as this: its logarithm stays finite. */
 const LEAST_SHARE = 1e-30;
 /** More than the distance of any two unit vectors, and less. */
@@ -161,4 +164,24 @@ export function supervisedContrastive(u: Value, { positives, negatives }: Pairs,
   const surprise = neg(sub(shifted, log(max(all, LEAST_SHARE))));
   const count = reduceSum(positives, [1]);
   return meanOver(div(reduceSum(mul(surprise, positives), [1]), max(count, 1)), min(count, 1));
+}
+
+/** Columns of mean 0 and population deviation 1 over the batch; those that don't change are 0. @param x [B,D] */
+function standardisedColumns(x: Value): Value {
+  const centred = sub(x, reduceMean(x, [0], true));
+  const variance = reduceMean(mul(centred, centred), [0], true);
+  return div(centred, sqrt(max(variance, LEAST_VARIANCE)));
+}
+
+/**
+ * Mean square of the correlations of every column of one with every column of the other over the batch, 0 … 1. A column
+ * whose deviation is below 1e-4 counts as unchanging: its correlations are near 0, at 0 with a gradient of 0.
+ * @param u [B,D]
+ * @param agnostic [B,E]
+ * @source methods.md 18.5 e
+ */
+export function decorrelationLoss(u: Value, agnostic: Value): Value {
+  const products = gemm(standardisedColumns(u), standardisedColumns(agnostic), undefined, true);
+  const correlation = div(products, u.shape[0]);
+  return reduceMean(mul(correlation, correlation));
 }

@@ -24,6 +24,7 @@ import {
   classPairs,
   cosineLogits,
   cosines,
+  decorrelationLoss,
   membership,
   subCentreCounts,
   subCentreLoss,
@@ -79,6 +80,7 @@ describeGolden(['longtail.json', 'longtail.safetensors'], 'losses of long-tailed
       centres: golden.subcentres,
       firsts: floatTensor([CLASSES, width], floats(golden.subcentres).slice(0, CLASSES * width)),
       student: golden.student,
+      agnostic: golden.agnostic,
     };
     return { golden, feeds };
   }
@@ -154,6 +156,7 @@ describeGolden(['longtail.json', 'longtail.safetensors'], 'losses of long-tailed
       loss: (v) => supervisedContrastive(v.u, classPairs(v.pairLabels)),
       by: ['u'],
     },
+    decorrelation: { loss: (v) => decorrelationLoss(v.u, v.agnostic), by: ['u', 'agnostic'] },
     'student_T2_lambda0.7': {
       loss: (v) => studentLoss(ensemble(v), v.student, add(v.student, v.prior), v.labels),
       by: ['student'],

@@ -8,6 +8,7 @@ import {
   classPairs,
   clusterPairs,
   cosines,
+  decorrelationLoss,
   membership,
   subCentreCounts,
   subCentreLoss,
@@ -147,5 +148,46 @@ describe.each([
     expect(apart.value).toBeLessThan(1e-3);
     expect(mixed.value).toBeGreaterThan(2);
     for (const { slope } of [apart, mixed]) expect(slope.every(Number.isFinite)).toBe(true);
+  });
+});
+
+describe('decorrelation (methods.md 18.5 e)', () => {
+  const lossOf = async (u: readonly number[][], agnostic: readonly number[][]) => {
+    const rows = (values: readonly number[][]) =>
+      floatTensor([values.length, values[0].length], values.flat());
+    const found = await evaluate(runtime, { u: rows(u), a: rows(agnostic) }, ({ u, a }) => {
+      const value = decorrelationLoss(u, a);
+      const [dU, dA] = gradients(value, [u, a]);
+      return { value, dU, dA };
+    });
+    return { value: floats(found.value)[0], slopes: [...floats(found.dU), ...floats(found.dA)] };
+  };
+  const TURNING = [[1], [0], [-1], [0]];
+
+  it('is the mean square of the correlations, whatever the scale and the offset', async () => {
+    const scaled = TURNING.map(([value]) => [5 - 300 * value]);
+    expect((await lossOf(TURNING, scaled)).value).toBeCloseTo(1, 5);
+    const across = [[0], [1], [0], [-1]];
+    expect((await lossOf(TURNING, across)).value).toBeCloseTo(0, 6);
+    const both = across.map(([value], i) => [value, TURNING[i][0]]);
+    expect((await lossOf(TURNING, both)).value).toBeCloseTo(0.5, 5);
+  });
+
+  it('of a column that never changes is 0, with no gradient', async () => {
+    const { value, slopes } = await lossOf(TURNING, [[0.3], [0.3], [0.3], [0.3]]);
+    expect(value).toBeCloseTo(0, 6);
+    slopes.forEach((slope) => expect(slope).toBeCloseTo(0, 6));
+  });
+
+  it('has the gradient of finite differences', async () => {
+    const error = await gradientError(
+      runtime,
+      {
+        inputs: { u: random([6, 3], 'u'), agnostic: random([6, 2], 'a') },
+        build: ({ u, agnostic }) => decorrelationLoss(u, agnostic),
+      },
+      new Rng(1, 'weights'),
+    );
+    expect(error).toBeLessThan(2e-3);
   });
 });
