@@ -9,7 +9,7 @@ import type { LoadedBackbone } from './backbones';
 import { ClassScorer, withTemperature } from './class-scorer';
 import { LabelledWorld } from './class-world';
 import type { Collaborators } from './collaborators';
-import { tappedRoles } from './features';
+import { fittingRoles } from './features';
 import type { FitJob } from './fit-job';
 import type { HeldOut } from './sureness';
 import { BATCH } from './world';
@@ -88,7 +88,7 @@ export class Rounds {
     const world = new LabelledWorld(
       this.runtime,
       backbone,
-      tappedRoles(classifier, options),
+      fittingRoles(classifier, options),
       spec,
       images,
       { classes: spec.classes, classOf: this.#classOf, trained },

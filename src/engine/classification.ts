@@ -25,7 +25,7 @@ import { TrialWorld } from './class-world';
 import type { Collaborators } from './collaborators';
 import type { Engine } from './engine';
 import { classGraph } from './export-classifier';
-import { tappedRoles } from './features';
+import { fittingRoles } from './features';
 import { FitJob } from './fit-job';
 import { FitPrograms, FitStates } from './kept-fits';
 import { requireMemory } from './memory';
@@ -76,7 +76,7 @@ export class Classifying {
   /** What a fit takes: a step measured on made-up features, the backbone on a made-up image. */
   async measure(request: ClassEstimateRequest): Promise<ClassCost> {
     const { classifier, backbone, options } = await this.#plan(request);
-    const roles = tappedRoles(classifier, options);
+    const roles = fittingRoles(classifier, options);
     const backboneMs = await this.engine.measureBackbone(request, classifier);
     const rounds = classifier.refits(options) ? REFITS + 1 : 1;
     const training = await this.engine.withRecovery(async (runtime) => {
@@ -245,7 +245,7 @@ const sizeOf = (
   options: ClassPlan['options'],
   { side, images, classes }: { side: number; images: number; classes: number },
 ): ClassifierSize => ({
-  taps: tapShapes(backbone, side, tappedRoles(classifier, options)),
+  taps: tapShapes(backbone, side, fittingRoles(classifier, options)),
   side,
   backbone,
   images,

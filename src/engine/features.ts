@@ -3,6 +3,7 @@ import { floatTensor } from '../base/tensor';
 import type { Shape, TensorData } from '../base/tensor';
 import { GraphBuilder } from '../graph/builder';
 import type { Value } from '../graph/value';
+import type { Classifier } from '../methods/classifier';
 import type { Detector, Inputs, Needs } from '../methods/contract';
 import type { Options } from '../methods/options';
 import { emitTaps } from '../nn/backbones/backbone';
@@ -25,6 +26,12 @@ export interface Tapping extends Pick<Detector, 'taps' | 'options'> {
 /** Layers that a method taps with these options. @param options complete ones */
 export const tappedRoles = (method: Omit<Tapping, 'options'>, options: Options): readonly TapRole[] =>
   method.taps?.(options) ?? method.needs.taps;
+
+/** Layers that a classifier taps while it is fitted. @param options complete ones */
+export const fittingRoles = (classifier: Classifier, options: Options): readonly TapRole[] => [
+  ...tappedRoles(classifier, options),
+  ...(classifier.fitTaps?.(options) ?? []),
+];
 
 /** Runs a backbone at one input side and batch; features stay on the device. */
 export class FeatureExtractor {

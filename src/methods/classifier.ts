@@ -62,6 +62,8 @@ export interface Classifier<O extends Options = Options> {
   readonly needs: ClassifierNeeds;
   /** Taps that these options need, where that depends on them; `needs.taps` are those of the defaults then. */
   taps?(options: O): readonly TapRole[];
+  /** Taps that a fit needs beside those, for what it learns and forgets: `classify` has none of them. */
+  fitTaps?(options: O): readonly TapRole[];
   /**
    * True for those that fit within seconds: they are fitted twice, on a part to learn from the rest how sure answers
    * are, then on everything. The others train once and leave that part out.

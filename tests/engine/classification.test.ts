@@ -4,6 +4,7 @@ import { AppError } from '../../src/base/errors';
 import type { BackboneId, FitId, ImageId, JobId } from '../../src/base/ids';
 import { Rng } from '../../src/base/rng';
 import { Classifying } from '../../src/engine/classification';
+import { fittingRoles, tappedRoles } from '../../src/engine/features';
 import { completeOptions } from '../../src/methods/options';
 import type {
   ClassFitSpec,
@@ -241,6 +242,20 @@ describe('teaching classes', () => {
     const found = await classify(two, asked().slice(0, 2));
     expect(found.every((one) => 'probabilities' in one)).toBe(true);
   }, 60_000);
+
+  it('what a fit alone taps is not tapped on images that are told', async () => {
+    const spec = specOf('recame', { agnostic: true, experts: '1', width: 16, views: 1, epochs: 1, batch: 8 });
+    const recame = Classifying.method('recame');
+    expect(tappedRoles(recame, spec.options)).toEqual(['level3']);
+    expect(fittingRoles(recame, spec.options)).toEqual(['level3', 'level1']);
+    expect(fittingRoles(recame, specOf('recame').options)).toEqual(['level3']);
+    const summary = await fit(spec);
+    expect(summary.remarks.join(' ')).toMatch(/Domains found at the first level: [234], of .+ images\./);
+    expect(Object.keys(test.states.get(spec.fitId)!).filter((name) => /agnostic/.test(name))).toEqual([]);
+    const found = (await classify(spec, asked())) as Classification[];
+    for (const { probabilities } of found)
+      expect(probabilities.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 5);
+  });
 });
 
 describe('what a fit costs', () => {
@@ -267,4 +282,20 @@ describe('what a fit costs', () => {
       expect(cost.backboneMs).toBeGreaterThan(0);
     },
   );
+
+  it('counts what is embedded and kept for the fit alone', async () => {
+    const classifying = new Classifying(test.engine, test.collaborators);
+    const request = (agnostic: boolean) => ({
+      method: 'recame',
+      options: completeOptions(Classifying.method('recame').options, { agnostic, width: 16, batch: 8 }),
+      backboneId: 'builtin:efficientnet-lite0' as BackboneId,
+      side: SIDE,
+      images: 30,
+      classes: 5,
+    });
+    const [on, off] = [await classifying.estimate(request(true)), await classifying.estimate(request(false))];
+    expect(on.fitBytes).toBeGreaterThan(off.fitBytes);
+    expect(on.stateBytes).toBe(off.stateBytes);
+    expect(await classifying.measure(request(true))).toMatchObject({ passes: 5, rounds: 1 });
+  });
 });

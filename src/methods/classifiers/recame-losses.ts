@@ -31,7 +31,7 @@ import {
   tripletLoss,
 } from '../../nn/losses/metric';
 import type { Net } from '../../nn/net';
-import { EMBEDDING, expertName, meanOf } from './recame-network';
+import { EMBEDDING, expertName, meanOf, sumOf } from './recame-network';
 import type { Expert } from './recame-network';
 import type { RecameOptions } from './recame-options';
 
@@ -98,8 +98,6 @@ const ALIKE: Readonly<Record<string, ExpertLoss>> = {
 /** The loss of expert `e` of so many. */
 const lossOf = (e: number, experts: number, { expertLoss }: RecameOptions): ExpertLoss =>
   ALIKE[expertLoss] ?? (experts > 1 ? SKILLS[e] : balanced);
-
-const sumOf = (values: readonly Value[]): Value => values.reduce((sum, value) => add(sum, value));
 
 /**
  * Everything that the experts are moved by.

@@ -21,6 +21,8 @@ export interface ExpertForm {
 
 /** What one expert makes of features. */
 export interface Expert {
+  /** What its block says of the image, pooled. [B,width] */
+  readonly z: Value;
   /** What classes are told by; only its direction counts. [B,128] */
   readonly u: Value;
   /** 16 times the cosines with the classes' directions, without a prior. [B,C] */
@@ -38,10 +40,11 @@ export interface Expert {
 export function expert(net: Net, x: Value, name: string, { classes, width, attention }: ExpertForm): Expert {
   const map = residualBlock(net, x, `${name}.block`, BLOCK, width, 2);
   const attended = attention ? regionalAttention(net, map, `${name}.attention`) : undefined;
+  const z = attended?.pooled ?? globalAveragePool(map);
   const projection = net.parameter(`${name}.projection.weight`, [EMBEDDING, width], uniformFanIn);
-  const u = net.batchNorm(linear(attended?.pooled ?? globalAveragePool(map), projection), `${name}.norm`);
+  const u = net.batchNorm(linear(z, projection), `${name}.norm`);
   const weight = net.parameter(`${name}.classifier.weight`, [classes, EMBEDDING], uniformFanIn);
-  return { u, logits: cosineLogits(u, weight), regions: attended?.regions };
+  return { z, u, logits: cosineLogits(u, weight), regions: attended?.regions };
 }
 
 export const expertName = (e: number): string => `expert${e}`;
@@ -50,9 +53,8 @@ export const expertName = (e: number): string => `expert${e}`;
 export const expertsOf = (net: Net, x: Value, count: number, form: ExpertForm): Expert[] =>
   Array.from({ length: count }, (_, e) => expert(net, x, expertName(e), form));
 
+/** Sum of values of one shape. */
+export const sumOf = (values: readonly Value[]): Value => values.reduce((sum, value) => add(sum, value));
+
 /** Mean of values of one shape. */
-export const meanOf = (values: readonly Value[]): Value =>
-  div(
-    values.reduce((sum, value) => add(sum, value)),
-    values.length,
-  );
+export const meanOf = (values: readonly Value[]): Value => div(sumOf(values), values.length);

@@ -10,6 +10,7 @@ export type RecameOptions = {
   readonly mining: boolean;
   readonly mutual: boolean;
   readonly metric: string;
+  readonly agnostic: boolean;
   readonly distillation: boolean;
   readonly views: number;
   readonly epochs: number;
@@ -93,6 +94,12 @@ export const RECAME_OPTIONS: OptionSpecs<RecameOptions> = {
     ],
     label: 'Metric losses',
     help: 'Several centres a class, and images of a cluster nearer to each other than to hard classes.',
+  },
+  agnostic: {
+    kind: 'flag',
+    default: false,
+    label: 'Class-agnostic branch',
+    help: 'Learns what images of one domain have in common, apart from what classes are told by. Domains are k-means clusters of the first level.',
   },
   distillation: {
     kind: 'flag',

@@ -1,23 +1,20 @@
 import { floatTensor, sizeOf } from '../../base/tensor';
-import type { TensorData } from '../../base/tensor';
-import { reshape } from '../../graph/ops/index';
+import { add, reshape } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
-import { logPriors, perClass } from '../../nn/losses/long-tail';
 import { FittedNet } from '../../nn/net';
-import { cosine } from '../../nn/schedules';
 import type { Classifier, ClassifierContext, ClassifierSize } from '../classifier';
 import type { FitProgress, Inputs, MethodState } from '../contract';
 import { cacheViews } from '../kit/augmented-views';
 import type { ViewCache } from '../kit/augmented-views';
-import { ClassSampler } from '../kit/class-sampling';
 import { cacheBytes } from '../kit/feature-cache';
 import { fitByGradient } from '../kit/gradient-fit';
-import { oneHot } from '../kit/one-hot';
-import { BatchSampler } from '../kit/sampling';
 import { netBytes, trainingBytes } from '../kit/training-graph';
 import type { NetRole, StepGraph, StepSpec } from '../kit/training-graph';
+import { DOMAINS, agnosticLosses, pseudoDomains, statisticsWidth } from './recame-agnostic';
+import type { Domains } from './recame-agnostic';
+import { Batches, course } from './recame-batches';
 import { distillationLoss, ensembleLosses } from './recame-losses';
-import { expert, expertName, expertsOf, meanOf } from './recame-network';
+import { expert, expertName, expertsOf, meanOf, sumOf } from './recame-network';
 import type { ExpertForm } from './recame-network';
 import { RECAME_OPTIONS } from './recame-options';
 import type { RecameOptions } from './recame-options';
@@ -25,6 +22,8 @@ import type { RecameOptions } from './recame-options';
 /** Names of the networks in a state. */
 const EXPERTS = 'experts';
 const STUDENT = 'student';
+/** The network of the class-agnostic branch: of training alone, no state has it. */
+const AGNOSTIC = 'agnostic';
 
 /** The expert that takes all classes alike. */
 const BALANCED = 1;
@@ -36,8 +35,6 @@ const RAMP_EPOCHS = 5;
 const LEAST_STEPS = 200;
 /** Share of the experts' steps that the student takes: it starts from the balanced one. */
 const STUDENT_SHARE = 1 / 3;
-/** Steps at rate 0 that running statistics forget batches of classes in: 0.9²⁵ is 7 %. */
-const SETTLING = 25;
 
 const countOf = ({ experts }: RecameOptions): number => Number(experts);
 const formOf = ({ width, attention }: RecameOptions, classes: number): ExpertForm => ({
@@ -59,14 +56,27 @@ function batchOf({ input }: StepGraph, { taps }: Shapes, batch: number, classes:
   };
 }
 
-function expertStep(size: Shapes, batch: number, counts: readonly number[], o: RecameOptions): StepSpec {
+/** @param domains that the class-agnostic branch tells; 0 without it */
+function expertStep(
+  size: Shapes,
+  batch: number,
+  counts: readonly number[],
+  domains: number,
+  o: RecameOptions,
+): StepSpec {
   return {
-    nets: { [EXPERTS]: { optimiser: OPTIMISER } },
+    nets: {
+      [EXPERTS]: { optimiser: OPTIMISER },
+      ...(domains && { [AGNOSTIC]: { optimiser: OPTIMISER } }),
+    },
     build(step) {
       const { x, lesson } = batchOf(step, size, batch, counts.length);
       const net = step.net(EXPERTS);
       const experts = expertsOf(net, x, countOf(o), formOf(o, counts.length));
-      return ensembleLosses(net, experts, lesson, counts, step.input('ramp', []), o);
+      const own = ensembleLosses(net, experts, lesson, counts, step.input('ramp', []), o);
+      if (!domains) return own;
+      const common = agnosticLosses(step.net(AGNOSTIC), experts, step.input('domains', [batch, domains]));
+      return { loss: add(own.loss, sumOf(Object.values(common))), terms: { ...own.terms, ...common } };
     },
   };
 }
@@ -91,60 +101,6 @@ function trainedCounts({ classes, classOf, trained }: ClassifierContext['labels'
   return counts;
 }
 
-/** Batches of a training: images as often as they are, and where that is wanted, every other time classes alike. */
-class Batches {
-  readonly #images: BatchSampler;
-  readonly #classes: ClassSampler | undefined;
-  readonly #prior: TensorData;
-  readonly #alike: TensorData;
-  readonly size: number;
-
-  constructor(
-    private readonly context: ClassifierContext,
-    private readonly cache: ViewCache,
-    counts: readonly number[],
-    wanted: number,
-    readonly alternating: boolean,
-    private readonly stream: string,
-  ) {
-    const { classOf, trained } = context.labels;
-    this.#images = new BatchSampler(context, Int32Array.from(trained), wanted, `${stream} order`);
-    this.size = this.#images.batch;
-    this.#classes = alternating ? new ClassSampler(context, trained, classOf, this.size) : undefined;
-    this.#prior = perClass(logPriors(counts));
-    this.#alike = perClass(logPriors(counts.map(() => 1)));
-  }
-
-  get perEpoch(): number {
-    return Math.ceil(this.context.labels.trained.length / this.size);
-  }
-
-  /** @param settled whether running statistics shall be those of images as often as they are */
-  async at(iteration: number, settled: boolean): Promise<Record<string, TensorData>> {
-    const classes = settled || iteration % 2 === 0 ? undefined : this.#classes;
-    const images = classes?.at(iteration) ?? this.#images.at(iteration);
-    const rng = this.context.rng(`${this.stream} views.${iteration}`);
-    const places = Array.from(images, (image) => this.cache.at(image, rng.integer(this.cache.views)));
-    const { classOf } = this.context.labels;
-    const labels = Array.from(images, (image) => classOf[image]);
-    return {
-      packed: await this.cache.store.batch(places),
-      labels: oneHot(labels, this.#prior.shape[1]),
-      drawn: classes ? this.#alike : this.#prior,
-    };
-  }
-}
-
-/** Length, rates and batches of a training: along half a cosine, and then at rate 0 until running statistics settle. */
-function course(batches: Batches, steps: number, { learningRate }: RecameOptions) {
-  const rate = cosine(learningRate, steps);
-  return {
-    iterations: steps + (batches.alternating ? SETTLING : 0),
-    rate: (_net: string, iteration: number) => (iteration < steps ? rate(iteration) : 0),
-    feeds: (_step: string, iteration: number) => batches.at(iteration, iteration >= steps),
-  };
-}
-
 const stepsOf = ({ perEpoch }: Batches, { epochs }: RecameOptions): number =>
   Math.max(epochs * perEpoch, LEAST_STEPS);
 
@@ -152,22 +108,32 @@ async function* fitExperts(
   context: ClassifierContext,
   cache: ViewCache,
   counts: readonly number[],
+  domains: Domains | undefined,
   o: RecameOptions,
 ): AsyncGenerator<FitProgress, MethodState> {
-  const batches = new Batches(context, cache, counts, o.batch, wantsPairs(o), EXPERTS);
+  const batches = new Batches(context, cache, counts, {
+    wanted: o.batch,
+    alternating: wantsPairs(o),
+    stream: EXPERTS,
+    domains,
+  });
   const { feeds, ...plan } = course(batches, stepsOf(batches, o), o);
   const ramp = (iteration: number) => Math.min(iteration / (RAMP_EPOCHS * batches.perEpoch), 1);
-  return yield* fitByGradient(context, {
+  const found = yield* fitByGradient(context, {
     key: EXPERTS,
     phase: 'training of the experts',
-    steps: { experts: expertStep(context, batches.size, counts, o) },
+    steps: { experts: expertStep(context, batches.size, counts, domains?.count ?? 0, o) },
     ...plan,
     feeds: async (step, iteration) => ({
       ...(await feeds(step, iteration)),
       ramp: floatTensor([], [ramp(iteration)]),
     }),
   });
+  return withoutBranch(found);
 }
+
+const withoutBranch = (state: MethodState): MethodState =>
+  Object.fromEntries(Object.entries(state).filter(([name]) => !name.startsWith(`${AGNOSTIC}.`)));
 
 /** The tensors of one expert as a student's. */
 const studentFrom = (state: MethodState, e: number): MethodState => {
@@ -186,7 +152,11 @@ async function* fitStudent(
   experts: MethodState,
   o: RecameOptions,
 ): AsyncGenerator<FitProgress, MethodState> {
-  const batches = new Batches(context, cache, counts, o.batch, true, STUDENT);
+  const batches = new Batches(context, cache, counts, {
+    wanted: o.batch,
+    alternating: true,
+    stream: STUDENT,
+  });
   return yield* fitByGradient(context, {
     key: STUDENT,
     phase: 'training of the student',
@@ -211,7 +181,8 @@ export const recame: Classifier<RecameOptions> = {
       'channel attention, metric losses, hard categories, distillation. How each is made is ours, after NCL (hard ' +
       "categories, mutual distillation), RIDE (slim experts on one trunk), SADE (the experts' skills), SE and CBAM " +
       '(attention) and SoftTriple (sub-centres). The trunk stays frozen, every other batch has its classes alike, and ' +
-      'the student starts from the balanced expert. The branch for what classes have in common is left out.',
+      'the student starts from the balanced expert. The class-agnostic branch is an option: its domains are k-means ' +
+      'clusters of the first level, found once, since no label says which product an image is of.',
   },
   about: {
     summary:
@@ -224,24 +195,29 @@ export const recame: Classifier<RecameOptions> = {
   },
   options: RECAME_OPTIONS,
   needs: { taps: ['level3'] },
+  fitTaps: ({ agnostic }) => (agnostic ? ['level1'] : []),
   refits: () => false,
-  passes: ({ views }) => views,
+  passes: ({ views, agnostic }) => views + Number(agnostic),
 
   memory(size, o) {
     const batch = Math.min(o.batch, size.images);
     const counts = new Array<number>(size.classes).fill(Math.ceil(size.images / size.classes));
-    const steps = [expertStep(size, batch, counts, o)];
-    if (wantsStudent(o)) steps.push(studentStep(size, batch, size.classes, o));
+    const student = wantsStudent(o) ? [studentStep(size, batch, size.classes, o)] : [];
+    const steps = (domains: number) => [expertStep(size, batch, counts, domains, o), ...student];
+    const cached =
+      cacheBytes(size.images * o.views, sizeOf(size.taps.level3!)) +
+      (o.agnostic ? cacheBytes(size.images, statisticsWidth(size)) : 0);
     return {
-      fitBytes: cacheBytes(size.images * o.views, sizeOf(size.taps.level3!)) + trainingBytes(steps),
-      stateBytes: netBytes(steps),
+      fitBytes: cached + trainingBytes(steps(o.agnostic ? DOMAINS : 0)),
+      stateBytes: netBytes(steps(0)),
     };
   },
 
   async *fit(context, o) {
     const counts = trainedCounts(context.labels);
     const cache = yield* cacheViews(context, features, sizeOf(context.taps.level3!), o.views);
-    const experts = yield* fitExperts(context, cache, counts, o);
+    const domains = o.agnostic ? yield* pseudoDomains(context) : undefined;
+    const experts = yield* fitExperts(context, cache, counts, domains, o);
     if (context.trial) return experts;
     if (!wantsStudent(o)) {
       if (o.answer === 'student') context.remark('There is no student: the experts answer.');

@@ -1,0 +1,88 @@
+import type { TensorData } from '../../base/tensor';
+import { logPriors, perClass } from '../../nn/losses/long-tail';
+import { cosine } from '../../nn/schedules';
+import type { ClassifierContext } from '../classifier';
+import type { ViewCache } from '../kit/augmented-views';
+import { ClassSampler } from '../kit/class-sampling';
+import { oneHot } from '../kit/one-hot';
+import { BatchSampler } from '../kit/sampling';
+import type { Domains } from './recame-agnostic';
+import type { RecameOptions } from './recame-options';
+
+/** Steps at rate 0 that running statistics forget batches of classes in: 0.9²⁵ is 7 %. */
+const SETTLING = 25;
+
+/** What the batches of a training are like. */
+export interface BatchPlan {
+  /** Images in a batch where there are as many. */
+  readonly wanted: number;
+  /** Whether every other batch has its classes alike. */
+  readonly alternating: boolean;
+  /** Of the random numbers. */
+  readonly stream: string;
+  /** Fed beside the classes, where a branch learns them. */
+  readonly domains?: Domains;
+}
+
+/** Batches of a training: images as often as they are, and where that is wanted, every other time classes alike. */
+export class Batches {
+  readonly #images: BatchSampler;
+  readonly #classes: ClassSampler | undefined;
+  readonly #prior: TensorData;
+  readonly #alike: TensorData;
+  readonly size: number;
+
+  constructor(
+    private readonly context: ClassifierContext,
+    private readonly cache: ViewCache,
+    counts: readonly number[],
+    private readonly plan: BatchPlan,
+  ) {
+    const { classOf, trained } = context.labels;
+    this.#images = new BatchSampler(context, Int32Array.from(trained), plan.wanted, `${plan.stream} order`);
+    this.size = this.#images.batch;
+    this.#classes = plan.alternating ? new ClassSampler(context, trained, classOf, this.size) : undefined;
+    this.#prior = perClass(logPriors(counts));
+    this.#alike = perClass(logPriors(counts.map(() => 1)));
+  }
+
+  get alternating(): boolean {
+    return this.plan.alternating;
+  }
+
+  get perEpoch(): number {
+    return Math.ceil(this.context.labels.trained.length / this.size);
+  }
+
+  /** @param settled whether running statistics shall be those of images as often as they are */
+  async at(iteration: number, settled: boolean): Promise<Record<string, TensorData>> {
+    const classes = settled || iteration % 2 === 0 ? undefined : this.#classes;
+    const images = classes?.at(iteration) ?? this.#images.at(iteration);
+    const rng = this.context.rng(`${this.plan.stream} views.${iteration}`);
+    const places = Array.from(images, (image) => this.cache.at(image, rng.integer(this.cache.views)));
+    const { classOf } = this.context.labels;
+    const { domains } = this.plan;
+    const labels = images.map((image) => classOf[image]);
+    return {
+      packed: await this.cache.store.batch(places),
+      labels: oneHot(labels, this.#prior.shape[1]),
+      drawn: classes ? this.#alike : this.#prior,
+      ...(domains && {
+        domains: oneHot(
+          images.map((image) => domains.of[image]),
+          domains.count,
+        ),
+      }),
+    };
+  }
+}
+
+/** Length, rates and batches of a training: along half a cosine, and then at rate 0 until running statistics settle. */
+export function course(batches: Batches, steps: number, { learningRate }: RecameOptions) {
+  const rate = cosine(learningRate, steps);
+  return {
+    iterations: steps + (batches.alternating ? SETTLING : 0),
+    rate: (_net: string, iteration: number) => (iteration < steps ? rate(iteration) : 0),
+    feeds: (_step: string, iteration: number) => batches.at(iteration, iteration >= steps),
+  };
+}
