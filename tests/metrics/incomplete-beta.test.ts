@@ -43,6 +43,15 @@ describe('incompleteBeta', () => {
         expect(incompleteBeta(incompleteBetaInverse(x, a, b), a, b)).toBeCloseTo(x, 11);
   });
 
+  it('is undone by its inverse where all or none of few or many are right', () => {
+    for (const n of [1, 2, 30, 5000, 1e5])
+      for (const k of [1, Math.ceil(n / 2), n])
+        for (const share of [1e-6, 0.025, 0.5, 0.975, 1 - 1e-6]) {
+          const x = incompleteBetaInverse(share, k, n - k + 1);
+          expect(Math.abs(incompleteBeta(x, k, n - k + 1) - share)).toBeLessThan(1e-9);
+        }
+  });
+
   it('refuses what is outside its range', () => {
     expect(() => incompleteBeta(1.1, 2, 3)).toThrow(
       expect.objectContaining({ code: 'internal', message: 'incomplete beta of 1.1 with 2, 3' }) as Error,
