@@ -36,6 +36,7 @@ const api: PixelsApi = {
     ),
   drawMask: (mask) => attempt(() => pixels.drawMask(mask)),
   evaluate: (request) => attempt(() => pixels.evaluate(request)),
+  reportClasses: (request) => attempt(() => pixels.reportClasses(request)),
   sample: (seed) => attempt(() => pixels.sample(seed)),
   hash: (blob, goOn) => attempt(() => pixels.hash(blob, goOn)),
   connect: (port) => expose(api, port),

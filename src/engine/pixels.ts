@@ -8,9 +8,12 @@ import { fullScale, toMask, toMaskInput, toModelInput } from '../image/model-inp
 import type { Raster } from '../image/raster';
 import { cropped, largestValue } from '../image/raster';
 import { autoWindow, thumbnail, toDisplay8 } from '../image/thumbnail';
+import { classReport } from '../metrics/class-report';
+import type { ClassReport } from '../metrics/class-report';
 import { pixelMetrics } from '../metrics/pixel-metrics';
 import { auroc, averagePrecision, f1Max } from '../metrics/ranking';
 import type {
+  ClassReportRequest,
   DecodedSummary,
   DisplayPixels,
   EvaluationRequest,
@@ -113,6 +116,9 @@ export const pixels = {
       pixel: { ...pixelMetrics(maps), images: maps.length },
     };
   },
+
+  reportClasses: async ({ actual, predicted, trained }: ClassReportRequest): Promise<ClassReport> =>
+    classReport(actual, predicted, trained),
 
   sample: async (seed: number): Promise<SampleFile[]> =>
     sampleSet(seed).map(({ path, width, height, pixels: grey }) => ({

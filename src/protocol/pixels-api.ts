@@ -1,4 +1,5 @@
 import type { ImageMetadata } from '../image/vendor-metadata';
+import type { ClassReport } from '../metrics/class-report';
 import type { PixelMetrics } from '../metrics/pixel-metrics';
 import type { Outcome } from './outcome';
 
@@ -82,6 +83,16 @@ export interface SetFigures {
   readonly pixel: PixelMetrics & { readonly images: number };
 }
 
+/** What a classifier said of labelled images. */
+export interface ClassReportRequest {
+  /** Class index per image. */
+  readonly actual: readonly number[];
+  /** Class index per image; as many as classes for unknown. */
+  readonly predicted: readonly number[];
+  /** [C], images that each class was taught with. */
+  readonly trained: readonly number[];
+}
+
 /** Told before each part of a long work how many bytes are done; `false` ends it. */
 export type GoOn = (doneBytes: number) => boolean | Promise<boolean>;
 
@@ -99,6 +110,8 @@ export interface PixelsApi {
   drawMask(mask: MaskPixels): Promise<Outcome<Blob>>;
   /** Image and pixel figures of inspected images, masks brought to the maps' side. */
   evaluate(request: EvaluationRequest): Promise<Outcome<SetFigures>>;
+  /** The figures of a review with their intervals, which take a thousand draws of the images. */
+  reportClasses(request: ClassReportRequest): Promise<Outcome<ClassReport>>;
   sample(seed: number): Promise<Outcome<SampleFile[]>>;
   /**
    * SHA-256 of a file's bytes, hexadecimal. A large file is read in parts.

@@ -41,3 +41,19 @@ describe('a mask at its own size', () => {
     expect((await pixels.wholeMask(grey(empty), 'empty.png')).inside).toEqual(empty);
   });
 });
+
+it('the figures of a review are counted with their intervals', async () => {
+  const [actual, predicted] = [
+    [0, 0, 0, 1, 1],
+    [0, 0, 2, 1, 0],
+  ];
+  const report = await pixels.reportClasses({ actual, predicted, trained: [7, 3] });
+  expect(report.confusion).toEqual([
+    [2, 0, 1],
+    [1, 1, 0],
+  ]);
+  expect(report.classes.map(({ trained }) => trained)).toEqual([7, 3]);
+  expect(report.rejected).toMatchObject({ count: 1, of: 5 });
+  expect(report.macroRecall.value).toBeCloseTo((2 / 3 + 1 / 2) / 2, 12);
+  expect(structuredClone(report)).toEqual(report);
+});

@@ -1,11 +1,10 @@
 import type { ImageId } from '../../base/ids';
-import { classReport } from '../../metrics/class-report';
-import type { ClassReport } from '../../metrics/class-report';
 import { coverageRisk } from '../../metrics/coverage';
 import type { CoveragePoint } from '../../metrics/coverage';
 import { mcnemar } from '../../metrics/mcnemar';
 import type { PairedComparison } from '../../metrics/mcnemar';
 import { rightWhenSure } from '../../metrics/reliability';
+import type { ClassReportRequest } from '../../protocol/pixels-api';
 import type { ClassFitRecord, ClassResultRecord } from '../../store/schema';
 import type { Entry } from './library.svelte';
 
@@ -74,13 +73,19 @@ export function topOf(probabilities: Float32Array): { readonly index: number; re
 export const calledOf = ({ predicted, probability, probabilities }: Reviewed, threshold: number): number =>
   probability >= threshold ? predicted : probabilities.length;
 
-/** @param threshold below which an image is unknown */
-export const reportOf = (fit: ClassFitRecord, items: readonly Reviewed[], threshold: number): ClassReport =>
-  classReport(
-    items.map(({ actual }) => actual),
-    items.map((item) => calledOf(item, threshold)),
-    fit.spec.classes.map((_, c) => fit.taught.filter(({ classIndex }) => classIndex === c).length),
-  );
+/**
+ * What the figures of a review are counted from.
+ * @param threshold below which an image is unknown
+ */
+export const reportRequest = (
+  fit: ClassFitRecord,
+  items: readonly Reviewed[],
+  threshold: number,
+): ClassReportRequest => ({
+  actual: items.map(({ actual }) => actual),
+  predicted: items.map((item) => calledOf(item, threshold)),
+  trained: fit.spec.classes.map((_, c) => fit.taught.filter(({ classIndex }) => classIndex === c).length),
+});
 
 export const curveOf = (items: readonly Reviewed[]): CoveragePoint[] =>
   coverageRisk(
@@ -89,11 +94,15 @@ export const curveOf = (items: readonly Reviewed[]): CoveragePoint[] =>
   );
 
 /** How many are said with 99 % or more, and how many of those are right. */
-export const sureOf = (items: readonly Reviewed[]): { readonly n: number; readonly right: number } =>
-  rightWhenSure(
-    items.flatMap(({ probabilities }) => [...probabilities]),
+export function sureOf(items: readonly Reviewed[]): { readonly n: number; readonly right: number } {
+  const classes = items.at(0)?.probabilities.length ?? 0;
+  const probabilities = new Float32Array(items.length * classes);
+  items.forEach((item, i) => probabilities.set(item.probabilities, i * classes));
+  return rightWhenSure(
+    probabilities,
     items.map(({ actual }) => actual),
   );
+}
 
 /** Two fits on the images that both can be judged by; null where there is none. */
 export function compareFits(a: readonly Reviewed[], b: readonly Reviewed[]): PairedComparison | null {
