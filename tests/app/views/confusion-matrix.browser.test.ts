@@ -104,30 +104,86 @@ describe('ConfusionMatrix', () => {
     expect(await accessibilityProblems(box)).toEqual([]);
   });
 
-  it('60 classes scroll in their box, the focus never under the headers', async () => {
-    const { box } = mounted(ConfusionMatrix, {
-      classes: names(60),
-      matrix: large(60),
-      onselect: () => undefined,
+  describe('of 60 classes', () => {
+    const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+    const sixty = async () => {
+      const { box } = mounted(ConfusionMatrix, {
+        classes: names(60),
+        matrix: large(60),
+        onselect: () => undefined,
+      });
+      const inside = box.querySelector<HTMLElement>('.matrix')!;
+      // Its size is measured in one frame and filled in the next.
+      for (let i = 0; i < 3; i++) await frame();
+      const drawn = (row: number, column: number) =>
+        box.querySelector(`[aria-rowindex="${row + 2}"] > [role=gridcell][aria-colindex="${column + 2}"]`);
+      return { box, inside, drawn };
+    };
+    const scrolled = (inside: HTMLElement, to: ScrollToOptions) => {
+      const seen = new Promise((resolve) => inside.addEventListener('scroll', resolve, { once: true }));
+      inside.scrollTo(to);
+      return seen;
+    };
+
+    it('draws those near view, wherever it is scrolled, at the same place', async () => {
+      const { inside, drawn } = await sixty();
+      expect(inside.querySelectorAll('[role=gridcell]').length).toBeLessThan(1000);
+      const size = [inside.scrollWidth, inside.scrollHeight];
+      expect(drawn(0, 0)?.textContent).toBe('20');
+      expect(drawn(59, 60)).toBeNull();
+      await scrolled(inside, { top: 28 * 30, left: 28 * 25 });
+      expect(inside.querySelectorAll('[role=gridcell]').length).toBeLessThan(1000);
+      expect(drawn(0, 0)).toBeNull();
+      expect(drawn(34, 34)?.textContent).toBe('20');
+      const corner = inside.querySelector('thead th')!.getBoundingClientRect();
+      const first = drawn(30, 25)!.getBoundingClientRect();
+      expect([first.left - corner.right, first.top - corner.bottom]).toEqual([0, 0]);
+      await scrolled(inside, { top: 1e5, left: 1e5 });
+      expect(drawn(59, 60)).not.toBeNull();
+      expect([inside.scrollWidth, inside.scrollHeight]).toEqual(size);
+      const grid = inside.querySelector('table')!;
+      expect([grid.ariaRowCount, grid.ariaColCount]).toEqual(['62', '64']);
     });
-    expect(box.getBoundingClientRect().height).toBe(600);
-    expect(box.scrollWidth).toBe(1000);
-    const [head, side] = [table(box).rows[0].cells[1], table(box).rows[1].cells[0]];
-    const end = table(box).rows[1].cells[63];
-    expect([head.title, side.title]).toEqual(['a rather long defect name 0', 'a rather long defect name 0']);
-    const foot = table(box).tFoot!;
-    await userEvent.tab();
-    for (const keys of [
-      '{Control>}{End}{/Control}',
-      '{ArrowUp}'.repeat(30) + '{ArrowLeft}'.repeat(40),
-      '{Home}{ArrowUp}',
-    ]) {
-      await userEvent.keyboard(keys);
-      const at = document.activeElement!.getBoundingClientRect();
-      expect(at.top).toBeGreaterThanOrEqual(head.getBoundingClientRect().bottom - 1);
-      expect(at.left).toBeGreaterThanOrEqual(side.getBoundingClientRect().right - 1);
-      expect(at.bottom).toBeLessThanOrEqual(foot.rows[0].cells[0].getBoundingClientRect().top + 1);
-      expect(at.right).toBeLessThanOrEqual(end.getBoundingClientRect().left + 1);
-    }
+
+    it('has nothing that axe objects to, scrolled too', async () => {
+      const { box, inside } = await sixty();
+      await scrolled(inside, { top: 28 * 30, left: 28 * 25 });
+      expect(await accessibilityProblems(box)).toEqual([]);
+    });
+
+    it('hands the focus to the nearest cell when its own is scrolled away', async () => {
+      const { inside, drawn } = await sixty();
+      await userEvent.tab();
+      expect(document.activeElement).toBe(drawn(0, 0));
+      await scrolled(inside, { top: 28 * 30 });
+      const at = Number(document.activeElement!.parentElement!.ariaRowIndex) - 2;
+      expect(at).toBeGreaterThan(20);
+      expect(inside.querySelectorAll('[role=gridcell][tabindex="0"]')).toHaveLength(1);
+      await userEvent.keyboard('{ArrowDown}');
+      expect(document.activeElement).toBe(drawn(at + 1, 0));
+    });
+
+    it('scrolls in its box, the focus never under the headers', async () => {
+      const { box, inside, drawn } = await sixty();
+      expect(box.getBoundingClientRect().height).toBe(600);
+      expect(box.scrollWidth).toBe(1000);
+      await userEvent.tab();
+      for (const [keys, row, column] of [
+        ['{Control>}{End}{/Control}', 59, 60],
+        ['{ArrowUp}'.repeat(30) + '{ArrowLeft}'.repeat(40), 29, 20],
+        ['{Home}{ArrowUp}', 28, 0],
+        ['{End}', 28, 60],
+        ['{Control>}{Home}{/Control}', 0, 0],
+      ] as const) {
+        await userEvent.keyboard(keys);
+        expect(document.activeElement).toBe(drawn(row, column));
+        const at = document.activeElement!.getBoundingClientRect();
+        const rect = (name: string) => inside.querySelector(name)!.getBoundingClientRect();
+        expect(at.top).toBeGreaterThanOrEqual(rect('thead th').bottom - 1);
+        expect(at.left).toBeGreaterThanOrEqual(rect('tbody th').right - 1);
+        expect(at.bottom).toBeLessThanOrEqual(rect('tfoot th').top + 1);
+        expect(at.right).toBeLessThanOrEqual(rect('tbody .end').left + 1);
+      }
+    });
   });
 });
