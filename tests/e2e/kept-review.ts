@@ -18,7 +18,8 @@ export async function keepReview(page: Page, classCount: number, imagesEach: num
     const total = likely.reduce((sum, one) => sum + one, 0);
     return { imageId, classIndex, probabilities: likely.map((one) => one / total) };
   });
-  const set: SetRecord = { id: SET, name: SET, createdAt: 1, classes };
+  // One more than the fit knows, before them.
+  const set: SetRecord = { id: SET, name: SET, createdAt: 1, classes: ['good', ...classes] };
   const entries = told.map(({ imageId, classIndex }, position): EntryRecord => ({
     setId: SET,
     imageId,

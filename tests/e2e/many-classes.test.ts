@@ -82,6 +82,30 @@ it('scrolling the matrix, a threshold and the table of classes don’t either', 
   for (const ms of Object.values(figures)) expect(ms).toBeLessThan(LIMIT_MS);
 });
 
+it('a class has the number of its key everywhere, whatever the fit’s own order', async () => {
+  await goTo('classes/review');
+  const numbered = '2\\s*defect 01';
+  const one = (role: 'row' | 'rowheader' | 'columnheader') =>
+    app.page.getByRole(role).filter({ hasText: new RegExp(`${numbered}$`) });
+  expect(await grid().getByRole('rowheader').first().innerText()).toMatch(new RegExp(numbered));
+  expect(await grid().getByRole('columnheader').nth(1).innerText()).toMatch(new RegExp(numbered));
+  expect(await one('rowheader').count()).toBe(2);
+  await grid().getByRole('gridcell').first().click();
+  const gallery = app.page.locator('main').getByRole('region', { name: /^defect 01 called defect 01/ });
+  expect(await gallery.getByRole('combobox').locator('option:checked').innerText()).toBe('2 defect 01');
+  const counted = () => gallery.getByRole('list').getByRole('button').count();
+  const before = await counted();
+  await gallery.getByRole('list').getByRole('button').first().focus();
+  await app.page.keyboard.press('3');
+  await expect.poll(counted).toBe(before - 1);
+  await app.page.getByRole('region', { name: /^defect 01 called defect 01/ }).waitFor();
+  await app.page.keyboard.press('Control+z');
+  await expect.poll(counted).toBe(before);
+  await app.page.getByRole('button', { name: 'By class' }).click();
+  expect(await app.page.locator('main tbody th').first().innerText()).toMatch(new RegExp(numbered));
+  await app.page.getByRole('button', { name: 'Matrix' }).click();
+});
+
 it('the last cell is reached by key and shows its images', async () => {
   await goTo('classes/review');
   await grid().getByRole('gridcell').first().focus();

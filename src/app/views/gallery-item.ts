@@ -5,9 +5,9 @@ export interface GalleryItem {
   readonly id: ImageId;
   readonly name: string;
   readonly thumbnail: Blob;
-  /** Class index; undefined for unknown. */
-  readonly predicted: number | undefined;
-  readonly actual: number;
+  /** Name of the class; undefined for unknown. */
+  readonly predicted: string | undefined;
+  readonly actual: string;
   /** Of the most probable class, 0 … 1. */
   readonly probability: number;
 }

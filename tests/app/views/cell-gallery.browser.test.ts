@@ -6,7 +6,8 @@ import CellGallery from '../../../src/app/views/CellGallery.svelte';
 import type { GalleryItem } from '../../../src/app/views/gallery-item';
 import { accessibilityProblems, keysOfTheApp, mounted } from '../../support/mounted.svelte';
 
-const classes = ['particle', 'scratch', 'void'];
+/** In the order of their keys; the fit behind the images knows no pit. */
+const keys = ['particle', 'pit', 'scratch', 'void'];
 const thumbnail = new Blob(['<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>'], {
   type: 'image/svg+xml',
 });
@@ -15,17 +16,17 @@ const items = (count: number): GalleryItem[] =>
     id: `id${i}` as ImageId,
     name: `scan_${i}.tif`,
     thumbnail,
-    predicted: i === 1 ? undefined : 0,
-    actual: 1,
+    predicted: i === 1 ? undefined : 'particle',
+    actual: 'scratch',
     probability: 0.9,
   }));
 
 function gallery(count: number) {
   const onopen = vi.fn<(id: ImageId) => void>();
-  const onrelabel = vi.fn<(id: ImageId, classIndex: number | undefined) => void>();
+  const onrelabel = vi.fn<(id: ImageId, className: string | undefined) => void>();
   const { box, props } = mounted(CellGallery, {
     title: 'scratch called particle',
-    classes,
+    keys,
     items: items(count),
     onopen,
     onrelabel,
@@ -39,12 +40,12 @@ describe('CellGallery', () => {
     expect(box.querySelector('h2')!.textContent).toBe('scratch called particle, 2 images');
     await expect
       .poll(() => buttons().map(({ innerText }) => innerText.split(/\s+/).join(' ')))
-      .toEqual(['scan_0.tif said 1 particle 90 % is 2 scratch', 'scan_1.tif said Unknown 90 % is 2 scratch']);
+      .toEqual(['scan_0.tif said 1 particle 90 % is 3 scratch', 'scan_1.tif said Unknown 90 % is 3 scratch']);
   });
 
   it('arrows move along and across rows, Enter opens', async () => {
     const { buttons, onopen } = gallery(40);
-    const keys = keysOfTheApp();
+    const pressed = keysOfTheApp();
     const top = (button: Element) => Math.round(button.parentElement!.getBoundingClientRect().top);
     const perRow = buttons().filter((button) => top(button) === top(buttons()[0])).length;
     expect(perRow).toBeGreaterThan(2);
@@ -56,7 +57,7 @@ describe('CellGallery', () => {
     expect(document.activeElement).toBe(buttons()[0]);
     await userEvent.keyboard('{ArrowUp}{End}');
     expect(document.activeElement).toBe(buttons()[39]);
-    expect(keys).toEqual([]);
+    expect(pressed).toEqual([]);
     await userEvent.keyboard('{Enter}');
     expect(onopen.mock.calls).toEqual([['id39']]);
     expect(buttons().filter(({ tabIndex }) => tabIndex === 0)).toEqual([buttons()[39]]);
@@ -68,10 +69,10 @@ describe('CellGallery', () => {
       props.items = props.items.filter((item) => item.id !== id);
       flushSync();
     });
-    const keys = keysOfTheApp();
+    const pressed = keysOfTheApp();
     buttons()[1].focus();
-    await userEvent.keyboard('3');
-    expect(onrelabel.mock.lastCall).toEqual(['id1', 2]);
+    await userEvent.keyboard('2');
+    expect(onrelabel.mock.lastCall).toEqual(['id1', 'pit']);
     expect(document.activeElement).toBe(buttons()[1]);
     await userEvent.keyboard('0');
     expect(onrelabel.mock.lastCall).toEqual(['id2', undefined]);
@@ -79,7 +80,7 @@ describe('CellGallery', () => {
     // There is no ninth class.
     await userEvent.keyboard('9');
     expect(onrelabel).toHaveBeenCalledTimes(2);
-    expect(keys).toEqual(['9']);
+    expect(pressed).toEqual(['9']);
   });
 
   it('the field corrects the image that had the focus', async () => {
@@ -88,11 +89,11 @@ describe('CellGallery', () => {
     flushSync();
     expect(box.querySelector('label')!.textContent).toContain('scan_2.tif is');
     const field = box.querySelector('select')!;
-    expect(field.value).toBe('1');
-    await userEvent.selectOptions(field, '3 void');
+    expect(field.value).toBe('scratch');
+    await userEvent.selectOptions(field, '4 void');
     await userEvent.selectOptions(field, 'no label');
     expect(onrelabel.mock.calls).toEqual([
-      ['id2', 2],
+      ['id2', 'void'],
       ['id2', undefined],
     ]);
   });
@@ -106,21 +107,21 @@ describe('CellGallery', () => {
     const field = box.querySelector('select')!;
     await userEvent.selectOptions(field, 'no label');
     expect(onrelabel.mock.calls).toEqual([['id0', undefined]]);
-    expect(field.value).toBe('1');
+    expect(field.value).toBe('scratch');
   });
 
   it('without a way to correct has no field and leaves digits alone', async () => {
     const { box } = mounted(CellGallery, {
       title: 'void',
-      classes,
+      keys,
       items: items(1),
       onopen: () => undefined,
     });
-    const keys = keysOfTheApp();
+    const pressed = keysOfTheApp();
     expect(box.querySelector('select')).toBeNull();
     box.querySelector('button')!.focus();
     await userEvent.keyboard('1');
-    expect(keys).toEqual(['1']);
+    expect(pressed).toEqual(['1']);
   });
 
   it('lays out what is in view of 500 images, and scrolls in its box', async () => {

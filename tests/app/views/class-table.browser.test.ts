@@ -21,7 +21,11 @@ const sort = (box: HTMLElement, title: string) =>
 
 describe('ClassTable', () => {
   it('has the figures of each class with N and interval', () => {
-    const { box } = mounted(ClassTable, { classes, report: classReport(actual, predicted, trained) });
+    const { box } = mounted(ClassTable, {
+      classes,
+      keys: classes,
+      report: classReport(actual, predicted, trained),
+    });
     expect(body(box)).toEqual([
       [
         '1particle',
@@ -50,7 +54,11 @@ describe('ClassTable', () => {
   });
 
   it('has macro rows, groups and kappa, and says what they leave out', () => {
-    const { box } = mounted(ClassTable, { classes, report: classReport(actual, predicted, trained) });
+    const { box } = mounted(ClassTable, {
+      classes,
+      keys: classes,
+      report: classReport(actual, predicted, trained),
+    });
     const foot = [...box.querySelectorAll('tfoot tr')].map((row) => [...row.children].map(text));
     expect(foot[0].slice(0, 2)).toEqual(['Macro, 3 classes', '7']);
     expect(foot[0].map((cell) => /^\d+\.\d(?= \[\d+\.\d, \d+\.\d\]$)/.exec(cell)?.[0])).toEqual([
@@ -74,7 +82,11 @@ describe('ClassTable', () => {
   });
 
   it('sorts by a column, the weakest first, and back', async () => {
-    const { box } = mounted(ClassTable, { classes, report: classReport(actual, predicted, trained) });
+    const { box } = mounted(ClassTable, {
+      classes,
+      keys: classes,
+      report: classReport(actual, predicted, trained),
+    });
     await sort(box, 'Recall');
     expect(order(box)).toEqual(['4pit', '3void', '1particle', '2scratch']);
     expect(box.querySelector('[aria-sort=ascending]')!.textContent).toContain('Recall');
@@ -89,10 +101,13 @@ describe('ClassTable', () => {
   it('leaves out what tells nothing: the classified where all are, groups where there is one', () => {
     const { box } = mounted(ClassTable, {
       classes: ['particle', 'scratch'],
+      keys: ['scratch', 'pit', 'particle'],
       report: classReport([0, 1], [0, 1], [5, 5]),
     });
     const titles = [...box.querySelectorAll('thead th')].map(text);
     expect(titles).toEqual(['Class', 'N', 'Recall', 'Purity', 'F1', 'Taught']);
+    // By their keys.
+    expect(order(box)).toEqual(['3particle', '1scratch']);
     expect(box.querySelectorAll('tfoot tr')).toHaveLength(1);
     expect(text(box)).not.toMatch(/Head|thirds/);
     expect(text(box.querySelector('tfoot')!)).toContain('100.0 no interval');
@@ -103,7 +118,7 @@ describe('ClassTable', () => {
     const each = Array.from({ length: 6 * count }, (_, i) => i % count);
     const said = each.map((c, i) => (i % 5 ? c : count));
     const report = classReport(each, said, names.map((_, i) => 150 - 10 * i)); // prettier-ignore
-    const { box } = mounted(ClassTable, { classes: names, report });
+    const { box } = mounted(ClassTable, { classes: names, keys: names, report });
     expect(box.querySelectorAll('tbody tr')).toHaveLength(count);
     expect(await accessibilityProblems(box)).toEqual([]);
   });

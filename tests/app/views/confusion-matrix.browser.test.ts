@@ -23,7 +23,7 @@ const names = (count: number) => Array.from({ length: count }, (_, i) => `a rath
 
 describe('ConfusionMatrix', () => {
   it('shows counts, none for zero, recall at the end and purity below', () => {
-    const { box } = mounted(ConfusionMatrix, { classes, matrix, onselect: () => undefined });
+    const { box } = mounted(ConfusionMatrix, { classes, keys: classes, matrix, onselect: () => undefined });
     const [head, ...rows] = table(box).rows;
     expect([...head.cells].slice(1, 5).map(({ title }) => title)).toEqual([...classes, 'Unknown']);
     expect([...rows[0].cells].slice(1, 6).map(({ textContent }) => textContent)).toEqual([
@@ -55,6 +55,7 @@ describe('ConfusionMatrix', () => {
     const onselect = vi.fn();
     const { box, props } = mounted(ConfusionMatrix, {
       classes,
+      keys: classes,
       matrix,
       onselect,
       selected: undefined as [number, number] | undefined,
@@ -84,8 +85,29 @@ describe('ConfusionMatrix', () => {
     expect(box.querySelectorAll('[role=gridcell][tabindex="0"]')).toHaveLength(1);
   });
 
+  it('numbers classes by their keys; one that was deleted has none', () => {
+    const { box, props } = mounted(ConfusionMatrix, {
+      classes,
+      keys: ['particle', 'pit', 'scratch'],
+      matrix,
+      onselect: () => undefined,
+    });
+    const [head, ...rows] = table(box).rows;
+    const text = (heading: Element) => heading.textContent.replace(/\s+/g, ' ').trim();
+    expect([...head.cells].slice(1, 5).map(text)).toEqual(['1particle', '3scratch', 'void', 'Unknown']);
+    expect(rows.slice(0, 3).map((row) => text(row.cells[0]))).toEqual(['1particle', '3scratch', 'void']);
+    props.keys = ['scratch', 'particle'];
+    flushSync();
+    expect(rows.slice(0, 3).map((row) => text(row.cells[0]))).toEqual(['2particle', '1scratch', 'void']);
+  });
+
   it('keeps one cell to stop at when classes go', () => {
-    const { box, props } = mounted(ConfusionMatrix, { classes, matrix, onselect: () => undefined });
+    const { box, props } = mounted(ConfusionMatrix, {
+      classes,
+      keys: classes,
+      matrix,
+      onselect: () => undefined,
+    });
     cell(box, 2, 3).click();
     props.classes = ['particle'];
     props.matrix = [[3, 1]];
@@ -96,6 +118,7 @@ describe('ConfusionMatrix', () => {
   it.each([1, 14])('of %i classes has nothing that axe objects to', async (count) => {
     const { box } = mounted(ConfusionMatrix, {
       classes: names(count),
+      keys: names(count),
       matrix: large(count),
       selected: [0, count] as const,
       onselect: () => undefined,
@@ -109,6 +132,7 @@ describe('ConfusionMatrix', () => {
     const sixty = async () => {
       const { box } = mounted(ConfusionMatrix, {
         classes: names(60),
+        keys: names(60),
         matrix: large(60),
         onselect: () => undefined,
       });
