@@ -124,15 +124,21 @@ it('a second fit, from the corrected labels, is compared on the same images', as
   expect(await app.accessibilityProblems()).toEqual([]);
 });
 
-it('a reload keeps labels, fits, what is open and the threshold', async () => {
+it('a reload keeps labels, fits, what is open, the threshold and what is taught', async () => {
   await app.page.getByLabel('Least probability of a class').fill('0.5');
   await app.page.getByLabel('Least probability of a class').blur();
   const reviewed = await app.page.getByTestId('reviewed').innerText();
+  await aside().getByRole('checkbox', { name: 'Teach particle', exact: true }).uncheck();
   await app.page.reload();
   await expect.poll(() => app.page.getByTestId('reviewed').innerText()).toBe(reviewed);
   expect(await app.page.getByLabel('Least probability of a class').inputValue()).toBe('0.5');
   await app.go('Classes');
   expect(await aside().getByRole('button', { name: 'Delete this fit' }).count()).toBe(2);
+  expect(await aside().getByRole('radio', { name: 'Linear head', exact: true }).isChecked()).toBe(true);
+  const teach = (name: string) => aside().getByRole('checkbox', { name: `Teach ${name}`, exact: true });
+  expect(await teach('bridge').isChecked()).toBe(true);
+  expect(await teach('particle').isChecked()).toBe(false);
+  await teach('particle').check();
 });
 
 it('a class renamed stays known to the fits; the name of another joins the two, which can be taken back', async () => {

@@ -2,7 +2,7 @@ import { SvelteSet } from 'svelte/reactivity';
 import type { BackboneId } from '../../base/ids';
 import type { ClassEstimateRequest, ClassifierDescription } from '../../protocol/classes-api';
 import type { BackboneDescription } from '../../protocol/engine-api';
-import type { ClassFitRecord } from '../../store/schema';
+import type { ClassFitRecord, SetRecord } from '../../store/schema';
 import { sidesOf } from './backbones.svelte';
 import { classProblem, classRemarks } from './classifiers.svelte';
 import type { ClassPlan } from './classifiers.svelte';
@@ -12,7 +12,7 @@ import { MethodChoice } from './method-choice.svelte';
 import type { Session } from './session.svelte';
 
 /** What of the session a new fit is chosen from. */
-export type TrainingRest = Pick<Session, 'library' | 'engine' | 'backbones' | 'inspections'>;
+export type TrainingRest = Pick<Session, 'library' | 'engine' | 'backbones' | 'inspections' | 'settings'>;
 
 /** What the next fit of a classifier is going to be: which classes are taught, what learns them, and what it is shown. */
 export class ClassTraining {
@@ -24,6 +24,7 @@ export class ClassTraining {
   wantedBackbone = $state<BackboneId | undefined>(undefined);
   wantedSide = $state<number | undefined>(undefined);
   readonly #leftOut = new SvelteSet<string>();
+  #set: SetRecord | undefined;
 
   method = $derived.by(() => this.rest.engine?.classifiers.find(({ id }) => id === this.choice.shown));
   /** Those that the classifier can stand on. */
@@ -58,17 +59,36 @@ export class ClassTraining {
     private readonly labels: Labels,
   ) {}
 
+  /** Shows what was chosen for a set: the classifier, and the classes that are left out. */
+  async open(set: SetRecord | undefined): Promise<void> {
+    const { settings } = this.rest;
+    const method = set && (await settings.get<string>(`classifier.${set.id}`));
+    const leftOut = (set && (await settings.get<readonly string[]>(`classesLeftOut.${set.id}`))) ?? [];
+    this.#set = set;
+    if (method) this.choice.shown = method;
+    this.#leftOut.clear();
+    for (const name of leftOut) this.#leftOut.add(name);
+  }
+
+  async choose(method: string): Promise<void> {
+    this.choice.shown = method;
+    if (this.#set) await this.rest.settings.put(`classifier.${this.#set.id}`, method);
+  }
+
   teaches(name: string): boolean {
     return !this.#leftOut.has(name);
   }
 
-  teach(name: string, wanted: boolean): void {
+  async teach(name: string, wanted: boolean): Promise<void> {
     if (wanted) this.#leftOut.delete(name);
     else this.#leftOut.add(name);
+    await this.#keep();
   }
 
-  renamed(from: string, to: string): void {
-    if (this.#leftOut.delete(from)) this.#leftOut.add(to);
+  async renamed(from: string, to: string): Promise<void> {
+    if (!this.#leftOut.delete(from)) return;
+    this.#leftOut.add(to);
+    await this.#keep();
   }
 
   /** What would be trained now; undefined where there is a problem. */
@@ -111,6 +131,10 @@ export class ClassTraining {
     const { classes } = this.again(fit);
     const counts = classes.map((name) => this.labels.counts[this.labels.classes.indexOf(name)]);
     return classProblem({ title }, classes, counts);
+  }
+
+  async #keep(): Promise<void> {
+    if (this.#set) await this.rest.settings.put(`classesLeftOut.${this.#set.id}`, [...this.#leftOut]);
   }
 
   #problem(): string | undefined {

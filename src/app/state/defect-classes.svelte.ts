@@ -47,9 +47,9 @@ export class DefectClasses {
     const { library, notices, jobs, client, inspections } = session;
     const store = new ClassFitStore(database);
     this.fits = new Classifiers(store, client, jobs, notices, (imageId) => inspections.results.get(imageId));
-    this.labels = new Labels(library, notices, (from, to) => {
-      this.training.renamed(from, to);
-      return this.fits.rename(from, to);
+    this.labels = new Labels(library, notices, async (from, to) => {
+      await this.training.renamed(from, to);
+      await this.fits.rename(from, to);
     });
     this.training = new ClassTraining(session, this.labels);
   }
@@ -80,6 +80,7 @@ export class DefectClasses {
 
   async open(set: SetRecord | undefined): Promise<void> {
     this.labels.opened();
+    await this.training.open(set);
     await this.fits.openSet(set);
     const { settings } = this.session;
     const last = set && (await settings.get<string>(`classFit.${set.id}`));

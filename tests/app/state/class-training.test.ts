@@ -7,7 +7,7 @@ import type { Entry } from '../../../src/app/state/library.svelte';
 import type { BackboneId, ImageId } from '../../../src/base/ids';
 import { describeClassifiers } from '../../../src/engine/describe';
 import type { BackboneDescription } from '../../../src/protocol/engine-api';
-import type { ClassFitRecord } from '../../../src/store/schema';
+import type { ClassFitRecord, SetRecord } from '../../../src/store/schema';
 
 const backbone = (id: string, architecture: string, more: Partial<BackboneDescription> = {}) => ({
   id: id as BackboneId,
@@ -36,6 +36,8 @@ describe('what is trained next', () => {
   let weights: BackboneDescription[];
   let encoder: Encoder;
   let training: ClassTraining;
+  let rest: TrainingRest;
+  const labels = { classes: ['bridge', 'hole', 'pit'], counts: [2, 2, 1] } as unknown as Labels;
 
   beforeEach(() => {
     weights = [backbone('lite0', 'efficientnet-lite0')];
@@ -49,13 +51,17 @@ describe('what is trained next', () => {
       },
       activationOf: (id: string) => (id === 'clip' ? encoder.activation : undefined),
     };
-    const rest = {
+    const kept = new Map<string, unknown>();
+    rest = {
+      settings: {
+        get: async (name: string) => kept.get(name),
+        put: async (name: string, value: unknown) => kept.set(name, value),
+      },
       library: { entries: SIX },
       engine: { classifiers: describeClassifiers() },
       backbones,
       inspections: { results: new Map([['d', {}]]) },
     } as unknown as TrainingRest;
-    const labels = { classes: ['bridge', 'hole', 'pit'], counts: [2, 2, 1] } as unknown as Labels;
     training = new ClassTraining(rest, labels);
   });
 
@@ -72,17 +78,38 @@ describe('what is trained next', () => {
     expect(training.withRegion).toBe(2);
   });
 
-  it('a class that is left out is not taught, whatever it is called later', () => {
-    training.teach('pit', false);
+  it('a class that is left out is not taught, whatever it is called later', async () => {
+    await training.teach('pit', false);
     expect([training.classes, training.images, training.remarks]).toEqual([['bridge', 'hole'], 4, []]);
-    training.renamed('pit', 'hole');
-    training.teach('pit', true);
+    await training.renamed('pit', 'hole');
+    await training.teach('pit', true);
     expect(training.classes).toEqual(['bridge', 'pit']);
   });
 
-  it('one class only is no task', () => {
-    training.teach('pit', false);
-    training.teach('hole', false);
+  it('what is left out and which classifier learns is kept for each set', async () => {
+    const set = (id: string): SetRecord => ({ id, name: id, createdAt: 1 });
+    await training.open(set('one'));
+    await training.teach('hole', false);
+    await training.teach('pit', false);
+    await training.renamed('hole', 'bridge');
+    await training.teach('pit', true);
+    await training.choose('linear');
+    await training.open(set('two'));
+    expect(training.classes).toEqual(['bridge', 'hole', 'pit']);
+    await training.choose('mlp');
+    const again = new ClassTraining(rest, labels);
+    await again.open(set('one'));
+    expect([again.classes, again.choice.shown]).toEqual([['hole', 'pit'], 'linear']);
+    await again.open(set('two'));
+    expect([again.classes, again.choice.shown]).toEqual([['bridge', 'hole', 'pit'], 'mlp']);
+    await again.open(undefined);
+    await again.teach('pit', false);
+    expect(again.classes).toEqual(['bridge', 'hole']);
+  });
+
+  it('one class only is no task', async () => {
+    await training.teach('pit', false);
+    await training.teach('hole', false);
     expect(training.problem).toMatch(/^There is one class only, bridge/);
     expect([training.plan, training.estimate]).toEqual([undefined, undefined]);
   });
@@ -118,11 +145,11 @@ describe('what is trained next', () => {
     expect(training.problem).toMatch(/out of its range/);
   });
 
-  it('again: the plan of a fit on the classes that it knows and on new ones', () => {
+  it('again: the plan of a fit on the classes that it knows and on new ones', async () => {
     const { plan } = training;
     const fit = { spec: { ...plan, fitId: 'one', white: 255, classes: ['bridge', 'gone'] } };
-    training.teach('hole', false);
-    training.teach('bridge', false);
+    await training.teach('hole', false);
+    await training.teach('bridge', false);
     const { classes, ...rest } = training.again(fit as unknown as ClassFitRecord);
     expect(classes).toEqual(['bridge', 'pit']);
     expect(rest).toEqual({ ...plan, classes: undefined });
