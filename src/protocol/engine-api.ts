@@ -15,7 +15,7 @@ import type { ProviderReport } from '../runtime/ort';
 import type { PromptSet } from '../text/prompts';
 import type { Token } from '../text/tokenizer';
 import type { ClassesApi, ClassifierDescription } from './classes-api';
-import type { Outcome } from './outcome';
+import type { Outcome, WireError } from './outcome';
 import type { Crop } from './pixels-api';
 
 export type { Crop };
@@ -171,7 +171,7 @@ export interface Inspection {
 
 export interface InspectionFailure {
   readonly imageId: ImageId;
-  readonly error: { readonly code: string; readonly message: string; readonly hint: string };
+  readonly error: WireError;
 }
 
 export interface EngineReport {

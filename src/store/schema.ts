@@ -108,6 +108,8 @@ export interface ClassFitRecord {
     readonly classIndex: number;
     readonly crop?: Crop;
   }[];
+  /** Labelled images that can't be read: it is taught without them. */
+  readonly unread?: readonly ImageId[];
   readonly createdAt: number;
   readonly summary?: ClassFitSummary;
 }

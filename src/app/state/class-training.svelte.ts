@@ -170,16 +170,19 @@ const backboneProblem = ({ title, standsOn, needs }: ClassifierDescription): str
     ? 'There is no encoder yet. Drop a published CLIP, one .safetensors file.'
     : `${title} stands on weights of ${needs.architectures?.join(', ') ?? 'a backbone'}; there are none yet. Drop them as one .safetensors file.`;
 
-/** Images that a fit would be taught otherwise now: labelled otherwise, new or no longer labelled. */
+/**
+ * Images that a fit would be taught otherwise now: labelled otherwise, new or no longer labelled. Those that can't be read
+ * are not counted.
+ */
 export function labelsChanged(
-  { spec, taught }: Pick<ClassFitRecord, 'spec' | 'taught'>,
+  { spec, taught, unread }: Pick<ClassFitRecord, 'spec' | 'taught' | 'unread'>,
   entries: readonly Entry[],
   classes: readonly string[],
 ): number {
   const before = new Map(taught.map(({ imageId, classIndex }) => [imageId, spec.classes[classIndex]]));
   const differs = entries.filter(({ imageId, className }) => {
     const now = className !== undefined && classes.includes(className) ? className : undefined;
-    return before.get(imageId) !== now;
+    return before.get(imageId) !== now && !unread?.includes(imageId);
   });
   const there = new Set(entries.map(({ imageId }) => imageId));
   return differs.length + taught.filter(({ imageId }) => !there.has(imageId)).length;

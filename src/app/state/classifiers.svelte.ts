@@ -1,5 +1,5 @@
 import { SvelteMap } from 'svelte/reactivity';
-import { AppError } from '../../base/errors';
+import { AppError, toAppError } from '../../base/errors';
 import type { BackboneId, FitId, ImageId, JobId } from '../../base/ids';
 import type {
   ClassFitRequest,
@@ -8,6 +8,7 @@ import type {
   Classification,
 } from '../../protocol/classes-api';
 import type { Activation, Crop, ImageSource, InspectionFailure, Options } from '../../protocol/engine-api';
+import { fromWire } from '../../protocol/outcome';
 import { cropAroundMask, cropAroundPeak } from '../../review/crop';
 import type { ClassFitStore } from '../../store/class-fit-store';
 import type { ClassFitRecord, ClassResultRecord, ResultRecord, SetRecord } from '../../store/schema';
@@ -18,7 +19,8 @@ import type { Review } from './class-review';
 import { sourceOf, whiteOf } from './fits.svelte';
 import type { Jobs } from './jobs.svelte';
 import type { Entry } from './library.svelte';
-import type { Notices } from './notices.svelte';
+import type { Notice, Notices } from './notices.svelte';
+import { reasonOf } from './reason';
 
 /** What a new fit of a classifier is asked to be. */
 export interface ClassPlan {
@@ -114,9 +116,7 @@ export class Classifiers {
       }),
       spec: { ...plan, fitId: id, white: whiteOf(labelled) },
     };
-    await this.store.putFit(fit);
-    this.list = [...this.list, fit];
-    return this.#run(fit, title, entries);
+    return this.#begin(fit, title, entries);
   }
 
   /** Takes up a fit that a closed tab or a crash left unfinished. @throws store/missing, fit/… */
@@ -176,6 +176,8 @@ export class Classifiers {
     const total = entries.length + both.length;
     const start = performance.now();
     let done = 0;
+    const names = new Map(entries.map(({ imageId, name }) => [imageId, name]));
+    const unread = new Map<ImageId, Notice['details'][number]>();
     await this.jobs.run('Telling classes', async (job) => {
       const ask = (
         some: readonly Entry[],
@@ -190,8 +192,11 @@ export class Classifiers {
           { jobId: crypto.randomUUID() as JobId, spec: fit.spec, images },
           (result) => {
             job.count('images', ++done, total, start);
-            if ('error' in result) this.#failed(fit, result);
-            else take(result, near ? crops.get(result.imageId) : undefined);
+            if ('error' in result) {
+              const name = names.get(result.imageId) ?? '';
+              unread.set(result.imageId, { name, reason: reasonOf(fromWire(result.error), name) });
+              this.#failed(fit, result);
+            } else take(result, near ? crops.get(result.imageId) : undefined);
           },
           job.signal,
         );
@@ -208,6 +213,10 @@ export class Classifiers {
         if (record) this.#keep({ ...record, other: probabilities, ...(crop && { crop }) });
       });
     });
+    if (unread.size)
+      this.notices.say(`${plural(unread.size, 'image')} can’t be read: no class is told.`, {
+        details: [...unread.values()],
+      });
   }
 
   /** The part of each image around its region: its mask's, or where a detector finds it strangest. */
@@ -222,6 +231,16 @@ export class Classifiers {
       if (crop) found.set(imageId, crop);
     }
     return found;
+  }
+
+  async #begin(
+    fit: ClassFitRecord,
+    title: string,
+    entries: readonly Entry[],
+  ): Promise<ClassFitRecord | undefined> {
+    await this.store.putFit(fit);
+    this.list = [...this.list, fit];
+    return this.#run(fit, title, entries);
   }
 
   async #run(
@@ -253,15 +272,60 @@ export class Classifiers {
       await this.store.putFit(done);
       this.list = this.list.map((other) => (other.id === fit.id ? done : other));
       await this.open(done);
+      if (summary.resumedImages)
+        this.notices.say(
+          `${title} went on from its checkpoint: ${plural(summary.resumedImages, 'image')} done already.`,
+        );
       return done;
     } catch (error) {
       await this.remove(fit);
-      throw error;
+      return this.#runWithoutUnread(error, fit, title, entries);
     }
   }
 
+  /**
+   * Begins a fit anew without the images that can't be read: what is kept of an unfinished one is by their places.
+   * @throws the failure of the fit where it was not an image's
+   */
+  async #runWithoutUnread(
+    failure: unknown,
+    fit: ClassFitRecord,
+    title: string,
+    entries: readonly Entry[],
+  ): Promise<ClassFitRecord | undefined> {
+    if (!toAppError(failure).code.startsWith('image/')) throw failure;
+    const taught = new Set(fit.taught.map(({ imageId }) => imageId));
+    const unread = await this.#unread(entries.filter(({ imageId }) => taught.has(imageId)));
+    if (!unread?.size) throw failure;
+    this.notices.say(`${title} is taught without ${plural(unread.size, 'image')} that can’t be read.`, {
+      details: [...unread.values()],
+    });
+    const id = crypto.randomUUID() as FitId;
+    const rest = fit.taught.filter(({ imageId }) => !unread.has(imageId));
+    const spec = { ...fit.spec, fitId: id };
+    return this.#begin({ ...fit, id, taught: rest, unread: [...unread.keys()], spec }, title, entries);
+  }
+
+  /** Why images can't be read; undefined when looking was cancelled. */
+  #unread(entries: readonly Entry[]): Promise<Map<ImageId, Notice['details'][number]> | undefined> {
+    const found = new Map<ImageId, Notice['details'][number]>();
+    const start = performance.now();
+    return this.jobs.run('Looking for images that can’t be read', async (job) => {
+      for (const [i, { imageId, name, image }] of entries.entries()) {
+        if (job.signal.aborted) throw new AppError('cancelled', 'cancelled');
+        job.count('images', i, entries.length, start);
+        try {
+          await this.client.pixels((pixels) => pixels.summarise(image.blob, name));
+        } catch (error) {
+          found.set(imageId, { name, reason: reasonOf(error, name) });
+        }
+      }
+      return found;
+    });
+  }
+
   #failed(fit: ClassFitRecord, { imageId, error }: InspectionFailure): void {
-    if (this.fit?.id === fit.id) this.failures.set(imageId, `${error.message} ${error.hint}`.trim());
+    if (this.fit?.id === fit.id) this.failures.set(imageId, `${error.message}. ${error.hint}`.trim());
   }
 
   #keep(record: ClassResultRecord): void {

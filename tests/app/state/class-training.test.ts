@@ -181,6 +181,11 @@ describe('labels changed since a fit', () => {
     expect(changed(entries)).toBe(count);
   });
 
+  it('an image that couldn’t be read is no change', () => {
+    const partly = { ...fit, taught: fit.taught.slice(1), unread: [fit.taught[0].imageId] };
+    expect(labelsChanged(partly, SIX, ['bridge', 'hole'])).toBe(0);
+  });
+
   it('a class that is taught from now on counts with its images', () => {
     expect(changed(SIX, ['bridge', 'hole', 'pit'])).toBe(1);
   });

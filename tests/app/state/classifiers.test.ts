@@ -53,6 +53,8 @@ class World {
     remarks: [],
   } as unknown as ClassFitSummary);
   failing = '';
+  /** Can't be decoded, in training either. */
+  corrupt: readonly string[] = [];
 
   constructor(maps: readonly string[] = []) {
     const store: Pick<ClassFitStore, 'putFit' | 'deleteFit' | 'putResult' | 'results' | 'fits'> = {
@@ -63,8 +65,10 @@ class World {
       results: async () => [...this.results.values()],
     };
     const client = {
-      fitClasses: (request: ClassFitRequest) => {
+      fitClasses: async (request: ClassFitRequest) => {
         this.fitRequests.push(request);
+        const broken = request.images.find(({ image }) => this.corrupt.includes(image.id));
+        if (broken) throw new AppError('image/corrupt', `${broken.image.name} is cut off`);
         return this.summary;
       },
       classify: async (
@@ -75,7 +79,10 @@ class World {
         for (const { id, crop } of request.images)
           report(
             id === this.failing
-              ? { imageId: id, error: { code: 'image/corrupt', message: 'broken.', hint: 'Drop it again.' } }
+              ? {
+                  imageId: id,
+                  error: { code: 'image/corrupt', message: 'b.png is broken', hint: 'Drop it again.' },
+                }
               : {
                   imageId: id,
                   probabilities: Float32Array.of(crop ? 0.9 : 0.6, crop ? 0.1 : 0.4),
@@ -84,8 +91,15 @@ class World {
           );
       },
       engine: async () => undefined,
-      // One pixel of the mask, in the upper left corner.
-      pixels: async () => Uint8Array.from({ length: 64 * 64 }, (_, i) => Number(i === 0)),
+      pixels: (call: (pixels: unknown) => unknown) =>
+        call({
+          // One pixel of the mask, in the upper left corner.
+          mask: async () => Uint8Array.from({ length: 64 * 64 }, (_, i) => Number(i === 0)),
+          summarise: async (_blob: Blob, name: string) => {
+            if (this.corrupt.includes(name.replace('.png', '')))
+              throw new AppError('image/corrupt', `${name} is cut off`, { hint: 'Copy it again.' });
+          },
+        }),
     };
     const map = new Float32Array(100);
     map[99] = 1;
@@ -182,8 +196,55 @@ describe('telling classes', () => {
     await world.classifiers.start(PLAN, 'Linear head', ENTRIES);
     world.failing = 'b';
     await world.classifiers.classify(ENTRIES);
-    expect(world.classifiers.failures.get('b' as ImageId)).toBe('broken. Drop it again.');
+    expect(world.classifiers.failures.get('b' as ImageId)).toBe('b.png is broken. Drop it again.');
+    expect(world.notices.list[0]).toMatchObject({
+      text: '1 image can’t be read: no class is told.',
+      details: [{ name: 'b.png', reason: 'is broken. Drop it again.' }],
+    });
     expect(world.results.size).toBe(3);
+  });
+});
+
+describe('images that can’t be read', () => {
+  const MORE = [...ENTRIES, entry('e', 'hole'), entry('f', 'bridge')];
+
+  it('are named, and the others are taught', async () => {
+    const world = await new World().open();
+    world.corrupt = ['b', 'f', 'd'];
+    const fit = await world.classifiers.start(PLAN, 'Linear head', MORE);
+    expect(world.fitRequests.map(({ images }) => images.map(({ image }) => image.id))).toEqual([
+      ['a', 'b', 'e', 'f'],
+      ['a', 'e'],
+    ]);
+    const ids = world.fitRequests.map(({ spec }) => spec.fitId);
+    // What is kept of an unfinished fit is by the places of its images.
+    expect(ids[1]).not.toBe(ids[0]);
+    expect(fit?.id).toBe(ids[1]);
+    expect([...world.fits.keys()]).toEqual([ids[1]]);
+    expect(world.classifiers.list.map(({ id }) => id)).toEqual([ids[1]]);
+    expect(fit?.taught).toEqual([
+      { imageId: 'a', classIndex: 0 },
+      { imageId: 'e', classIndex: 1 },
+    ]);
+    expect(fit?.unread).toEqual(['b', 'f']);
+    expect(world.notices.list).toMatchObject([
+      {
+        text: 'Linear head is taught without 2 images that can’t be read.',
+        details: [
+          { name: 'b.png', reason: 'is cut off. Copy it again.' },
+          { name: 'f.png', reason: 'is cut off. Copy it again.' },
+        ],
+      },
+    ]);
+  });
+
+  it('another failure is what it is, though it may look like one of an image', async () => {
+    const world = await new World().open();
+    for (const code of ['fit/diverged', 'image/corrupt'] as const) {
+      world.summary = Promise.reject(new AppError(code, 'something else'));
+      await expect(world.classifiers.start(PLAN, 'Linear head', MORE)).rejects.toMatchObject({ code });
+    }
+    expect([world.fits.size, world.classifiers.list, world.notices.list]).toEqual([0, [], []]);
   });
 });
 
