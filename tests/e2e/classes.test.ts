@@ -103,7 +103,7 @@ it('images behind a cell are shown, and a label corrected there changes the revi
   await press('Control+z');
   await expect.poll(title).toBe(before);
   const is = gallery.getByRole('combobox');
-  await is.selectOption((await is.inputValue()) === '0' ? '1' : '0');
+  await is.selectOption((await is.inputValue()) === 'bridge' ? 'good' : 'bridge');
   await expect.poll(title).not.toBe(before);
   await aside().getByText('1 label changed since.').waitFor();
 });
