@@ -64,7 +64,12 @@ it('scrolling the matrix, a threshold and the table of classes don’t either', 
     scroll: await busy(
       () => box.evaluate((node) => node.scrollTo(0, 0)),
       async () => {
-        for (let i = 0; i < 8; i++) await box.evaluate((node) => node.scrollBy(90, 120));
+        // As a wheel does it: a step a frame.
+        for (let i = 0; i < 8; i++)
+          await box.evaluate((node) => {
+            node.scrollBy(90, 120);
+            return new Promise((resolve) => requestAnimationFrame(resolve));
+          });
       },
     ),
     threshold: await busy(
