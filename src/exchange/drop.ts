@@ -1,18 +1,23 @@
 import type { PathEntry } from './layout';
 
+/** As file managers list them: 2.png before 10.png. */
+const byNumbers = new Intl.Collator('en', { numeric: true });
+const inOrder = (files: readonly PathEntry<File>[]): PathEntry<File>[] =>
+  [...files].sort((a, b) => byNumbers.compare(a.path, b.path));
+
 /**
- * Everything that was dropped, folders opened, with paths from what was dropped. Has to be called in the drop event
+ * Everything that was dropped, folders opened, in the order of the paths from what was dropped. Has to be called in the drop event
  * itself: the browser forgets the items afterwards.
  */
 export async function filesOfDrop(transfer: DataTransfer): Promise<PathEntry<File>[]> {
   const entries = [...transfer.items].flatMap((item) => item.webkitGetAsEntry() ?? []);
   const nested = await Promise.all(entries.map((entry) => walk(entry)));
-  return nested.flat();
+  return inOrder(nested.flat());
 }
 
-/** Files of an input field, with paths when a folder was chosen. */
-export const filesOfInput = (files: FileList): PathEntry<File>[] =>
-  [...files].map((file) => ({ path: file.webkitRelativePath || file.name, file }));
+/** Files of an input field in the order of their paths, which have folders when a folder was chosen. */
+export const filesOfInput = (files: Iterable<File>): PathEntry<File>[] =>
+  inOrder([...files].map((file) => ({ path: file.webkitRelativePath || file.name, file })));
 
 async function walk(entry: FileSystemEntry): Promise<PathEntry<File>[]> {
   if (isFile(entry)) {
