@@ -25,6 +25,9 @@ export class Inspections {
   threshold = $state(0.5);
   figures = $state.raw<SetFigures | undefined>(undefined);
   evaluating = $state(false);
+  /** The images, with their roles and labels, that the figures are of. */
+  #evaluated: readonly Entry[] | undefined;
+  #turn = 0;
 
   constructor(
     private readonly store: FitStore,
@@ -96,21 +99,29 @@ export class Inspections {
   /** Figures of merit over labelled images, computed off the page's thread. */
   async evaluate(entries: readonly Entry[]): Promise<void> {
     const { fit } = this;
+    const turn = ++this.#turn;
+    this.#evaluated = entries;
     const items = fit ? evaluationItems(fit, entries, (id) => this.results.get(id)) : [];
     if (!fit || !items.some(({ defective }) => defective !== undefined)) {
       this.figures = undefined;
+      this.evaluating = false;
       return;
     }
     this.evaluating = true;
     try {
       const { side } = fit.spec;
       const figures = await this.client.pixels((pixels) => pixels.evaluate({ side, items }));
-      if (this.fit?.id === fit.id) this.figures = figures;
+      if (turn === this.#turn) this.figures = figures;
     } catch (error) {
       this.notices.fail(error);
     } finally {
-      this.evaluating = false;
+      if (turn === this.#turn) this.evaluating = false;
     }
+  }
+
+  /** Computes the figures anew when images, roles or labels are others than those that they are of. */
+  async follow(entries: readonly Entry[]): Promise<void> {
+    if (entries !== this.#evaluated) await this.evaluate(entries);
   }
 
   #keep(fitId: FitId, result: Inspection, shown: boolean): void {
