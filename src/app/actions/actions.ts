@@ -3,6 +3,7 @@ import type { Brush } from '../viewer/brush.svelte';
 import type { Place } from '../views/place';
 import type { ViewerState } from '../viewer/viewer-state.svelte';
 import { labellingActions } from './labelling-actions';
+import { takeOut } from './take-out';
 
 /** Something the user can do: keys, the help sheet and buttons all read it from here. */
 export interface Action {
@@ -37,10 +38,9 @@ export function createActions(
   const teaching = () => window.place() === 'teach';
   const elsewhere = () => !teaching();
   const eye = () => (teaching() ? brush.viewer : viewer);
-  const step = (by: number) => {
+  const step = (by: 1 | -1) => {
     if (teaching()) return session.support.step(by);
-    const at = library.entries.findIndex(({ imageId }) => imageId === session.selected);
-    const next = library.entries[Math.min(Math.max(at + by, 0), library.entries.length - 1)];
+    const next = session.filter.beside(session.selected, by);
     if (next) session.selected = next.imageId;
   };
   const selected = () => (session.selectedEntry ? [session.selectedEntry] : []);
@@ -56,11 +56,8 @@ export function createActions(
     {
       title: 'Take the image out of the set',
       keys: ['Delete'],
-      perform: () => {
-        const gone = selected();
-        step(1);
-        void library.remove(gone).catch((error: unknown) => session.notices.fail(error));
-      },
+      when: elsewhere,
+      perform: () => void takeOut(session).catch((error: unknown) => session.notices.fail(error)),
     },
     { title: 'Heatmap on or off', keys: ['h'], perform: () => (viewer.showMap = !viewer.showMap) },
     { title: 'Heatmap fainter', keys: [','], perform: () => viewer.changeOpacity(-0.1) },

@@ -23,6 +23,7 @@ import { Jobs } from './jobs.svelte';
 import type { JobKind } from './jobs.svelte';
 import { Library } from './library.svelte';
 import type { Entry } from './library.svelte';
+import { LibraryFilter } from './library-filter.svelte';
 import { MethodChoice } from './method-choice.svelte';
 import { Notices } from './notices.svelte';
 import { Shots } from './shots.svelte';
@@ -40,6 +41,7 @@ export class Session {
   readonly jobs = new Jobs();
   readonly client: EngineClient;
   readonly library: Library;
+  readonly filter: LibraryFilter;
   readonly backbones: Backbones;
   readonly asking: Asking;
   readonly support: SupportSets;
@@ -84,6 +86,7 @@ export class Session {
     this.support = new SupportSets(new SupportStore(database), this.settings, this.client, this.notices);
     this.fits = new Fits(fitStore, this.client, this.jobs, this.notices);
     this.inspections = new Inspections(fitStore, this.client, this.jobs, this.notices);
+    this.filter = new LibraryFilter(this.library, this.inspections);
     this.comparison = new Comparison(fitStore, this.client);
     this.costs = new Costs(this.client);
     this.shots = new Shots(fitStore, this.client, this.jobs, (method) => this.titleOf(method));
