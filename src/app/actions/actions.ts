@@ -47,8 +47,6 @@ export function createActions(
   const setRole = (role: 'good' | 'inspect') =>
     void library.setRole(selected(), role).catch((error: unknown) => session.notices.fail(error));
   return [
-    ...paintingActions(session, brush, teaching),
-    ...labellingActions(session, window, () => step(1)),
     { title: 'Next image', keys: ['ArrowRight', 'd'], perform: () => step(1) },
     { title: 'Previous image', keys: ['ArrowLeft', 'a'], perform: () => step(-1) },
     { title: 'Use the image as good', keys: ['g'], when: elsewhere, perform: () => setRole('good') },
@@ -72,10 +70,16 @@ export function createActions(
     { title: 'Results', keys: ['Alt+4'], perform: () => window.go('results') },
     { title: 'Classes', keys: ['Alt+5'], perform: () => window.go('classes') },
     { title: 'Ask in words', keys: ['Alt+6'], perform: () => window.go('ask') },
-    { title: 'Fold the library', keys: ['['], perform: window.toggleLeft },
-    { title: 'Fold the inspector', keys: [']'], perform: window.toggleRight },
-    { title: 'Cancel the running job', keys: ['Escape'], perform: () => jobs.running.at(-1)?.cancel() },
+    { title: 'Fold the library', keys: ['['], when: elsewhere, perform: window.toggleLeft },
+    { title: 'Fold the inspector', keys: [']'], when: elsewhere, perform: window.toggleRight },
+    {
+      title: 'Cancel the running job',
+      keys: ['Escape'],
+      perform: () => jobs.running.find(({ ending }) => !ending)?.cancel(),
+    },
     { title: 'This list', keys: ['?'], perform: window.toggleHelp },
+    ...paintingActions(session, brush, teaching),
+    ...labellingActions(session, window, () => step(1)),
   ];
 }
 
