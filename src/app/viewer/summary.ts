@@ -1,5 +1,6 @@
 import { findRegions } from '../../review/regions';
 import type { ResultRecord } from '../../store/schema';
+import { plural } from '../actions/format';
 import type { Inspections } from '../state/inspections.svelte';
 import type { Entry } from '../state/library.svelte';
 
@@ -20,7 +21,7 @@ export function textSummary(
   const regions = findRegions(values, result.side, result.side, threshold);
   const largest = regions.reduce((most, { area }) => Math.max(most, area), 0);
   const where = regions.length
-    ? `${regions.length} strange regions, the largest of ${((100 * largest) / values.length).toFixed(1)} percent of the image.`
+    ? `${plural(regions.length, 'strange region')}, the largest of ${((100 * largest) / values.length).toFixed(1)} percent of the image.`
     : 'No strange region.';
   return `${head} Score ${result.score.toPrecision(3)}${value === undefined ? '' : `, value ${value.toFixed(2)}`}, ${side}. ${where}`;
 }
