@@ -136,7 +136,9 @@ export class Library {
     }
     if (this.set?.id !== set.id) await this.open(set);
     const before = this.entries.length;
-    const queue = sorted.images.map((image, i) => ({ image, position: before + i }));
+    // Behind all others: files that were left out have left gaps, so their number doesn't tell.
+    const first = 1 + this.entries.reduce((last, { position }) => Math.max(last, position), -1);
+    const queue = sorted.images.map((image, i) => ({ image, position: first + i }));
     for (const { image } of queue) this.pending.set(image.path, image.path.split('/').at(-1)!);
     const lanes = Array.from({ length: this.client.pixelWorkers * 2 }, async () => {
       for (let next = queue.shift(); next; next = queue.shift())
