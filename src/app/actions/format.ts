@@ -14,6 +14,12 @@ export function formatLength(nm: number): string {
   return `${Number(value.toPrecision(3))} ${unit}`;
 }
 
+/** An area in the unit that reads best: `640 nm²`, `0.0215 µm²`, `1.68 mm²`. */
+export function formatArea(nm2: number): string {
+  const [value, unit] = nm2 < 1e4 ? [nm2, 'nm²'] : nm2 < 1e10 ? [nm2 / 1e6, 'µm²'] : [nm2 / 1e12, 'mm²'];
+  return `${Number(value.toPrecision(3))} ${unit}`;
+}
+
 /** A figure of merit: three digits, or that there is none. */
 export const formatFigure = (value: number | null | undefined): string =>
   value === null || value === undefined ? 'not defined' : value.toFixed(3);

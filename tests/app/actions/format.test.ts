@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { formatInterval, formatShare } from '../../../src/app/actions/format';
+import { formatArea, formatInterval, formatShare } from '../../../src/app/actions/format';
 
 it('shares and their intervals are in percent, or said not to be there', () => {
   expect([formatShare(5 / 6), formatShare(5 / 6, 0), formatShare(null)]).toEqual([
@@ -10,5 +10,14 @@ it('shares and their intervals are in percent, or said not to be there', () => {
   expect([formatInterval({ low: 0.6525, high: 1 }), formatInterval(null)]).toEqual([
     '[65.3, 100.0]',
     'no interval',
+  ]);
+});
+
+it('areas are in the unit that reads best, never in powers of ten', () => {
+  expect([640, 21_500, 2.5e9, 1.684e12].map(formatArea)).toEqual([
+    '640 nm²',
+    '0.0215 µm²',
+    '2500 µm²',
+    '1.68 mm²',
   ]);
 });
