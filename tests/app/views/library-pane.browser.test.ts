@@ -1,3 +1,4 @@
+import { flushSync } from 'svelte';
 import { beforeEach, expect, it } from 'vitest';
 import { userEvent } from 'vitest/browser';
 import type { ImageId } from '../../../src/base/ids';
@@ -17,11 +18,8 @@ const entry = (imageId: string, className: string): Entry =>
 
 let box: HTMLElement;
 let session: { selected: ImageId | undefined; filter: LibraryFilter };
-beforeEach(() => {
-  const library = {
-    entries: [entry('a', 'hole'), entry('b', 'good'), entry('c', 'hole')],
-    pending: new Map(),
-  };
+const open = (entries: readonly Entry[]) => {
+  const library = { entries: [...entries], pending: new Map() };
   const inspections = {
     fit: {},
     results: new Map(),
@@ -35,7 +33,8 @@ beforeEach(() => {
   const made = mounted<{ session: never }>(LibraryPane, { session: looking as never });
   ({ box } = made);
   ({ session } = made.props);
-});
+};
+beforeEach(() => open([entry('a', 'hole'), entry('b', 'good'), entry('c', 'hole')]));
 
 const rows = () => [...box.querySelectorAll<HTMLElement>('[aria-label=Images] button')];
 
@@ -53,4 +52,15 @@ it('the list is one stop of the Tab key; up and down go through the rows that ar
 
 it('a row says its class and its verdict', () => {
   expect(rows()[0].innerText.split(/\s+/).join(' ')).toBe('a.png hole ▲ strange 0.75');
+});
+
+it('many rows come frame by frame, and anew when others are listed', async () => {
+  open(Array.from({ length: 500 }, (_, i) => entry(`n${i}`, i % 2 ? 'hole' : 'good')));
+  expect(rows().length).toBeLessThan(100);
+  await expect.poll(() => rows().length).toBe(500);
+  session.filter.text = 'hole/';
+  flushSync();
+  expect(rows().length).toBeLessThan(100);
+  await expect.poll(() => rows().length).toBe(250);
+  expect(rows().at(-1)?.innerText).toContain('n499.png');
 });
