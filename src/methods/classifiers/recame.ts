@@ -180,9 +180,10 @@ export const recame: Classifier<RecameOptions> = {
       'None: neither full text nor code was to be had. From the abstract are the parts: several experts, regional ' +
       'channel attention, metric losses, hard categories, distillation. How each is made is ours, after NCL (hard ' +
       "categories, mutual distillation), RIDE (slim experts on one trunk), SADE (the experts' skills), SE and CBAM " +
-      '(attention) and SoftTriple (sub-centres). The trunk stays frozen, every other batch has its classes alike, and ' +
-      'the student starts from the balanced expert. The class-agnostic branch is an option: its domains are k-means ' +
-      'clusters of the first level, found once, since no label says which product an image is of.',
+      '(attention) and SoftTriple (sub-centres). The trunk stays frozen; pairs, for which every other batch has its ' +
+      'classes alike, are an option, and the student starts from the balanced expert. The class-agnostic branch is an ' +
+      'option: its domains are k-means clusters of the first level, found once, since no label says which product an ' +
+      'image is of.',
   },
   about: {
     summary:
