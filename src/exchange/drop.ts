@@ -1,9 +1,8 @@
+import { byNaturalOrder } from '../base/natural-order';
 import type { PathEntry } from './layout';
 
-/** As file managers list them: 2.png before 10.png. */
-const byNumbers = new Intl.Collator('en', { numeric: true });
 const inOrder = (files: readonly PathEntry<File>[]): PathEntry<File>[] =>
-  [...files].sort((a, b) => byNumbers.compare(a.path, b.path));
+  [...files].sort((a, b) => byNaturalOrder(a.path, b.path));
 
 /**
  * Everything that was dropped, folders opened, in the order of the paths from what was dropped. Has to be called in the drop event

@@ -1,4 +1,5 @@
 import type { ImageId } from '../../base/ids';
+import { byNaturalOrder } from '../../base/natural-order';
 import { parseLabels } from '../../exchange/labels-csv';
 import { plural } from '../actions/format';
 import { imagesCalled } from './label-lines';
@@ -32,7 +33,7 @@ export class Labels {
   classes: readonly string[] = $derived.by(() => {
     const listed = this.library.set?.classes ?? [];
     const seen = new Set(this.library.entries.flatMap(({ className }) => className ?? []));
-    return [...listed, ...[...seen].filter((name) => !listed.includes(name)).sort(byName)];
+    return [...listed, ...[...seen].filter((name) => !listed.includes(name)).sort(byNaturalOrder)];
   });
   /** Labelled images of each class. */
   counts: readonly number[] = $derived.by(() => {
@@ -189,8 +190,6 @@ export class Labels {
     return done;
   }
 }
-
-const byName = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true });
 
 const withClass = (classes: readonly string[], name: string | undefined): readonly string[] =>
   name === undefined || classes.includes(name) ? classes : [...classes, name];
