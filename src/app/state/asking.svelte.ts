@@ -6,6 +6,7 @@ import type { Backbones, Encoder } from './backbones.svelte';
 import { whiteOf } from './fits.svelte';
 import type { Job, Jobs } from './jobs.svelte';
 import type { Entry } from './library.svelte';
+import { failureOf } from './reason';
 
 /** A question that was put to the images. */
 export interface Question {
@@ -101,8 +102,7 @@ export class Asking {
       const take = (results: readonly AskResult[]) => {
         if (this.question !== question) return;
         for (const result of results)
-          if ('error' in result)
-            this.failures.set(result.imageId, `${result.error.message}. ${result.error.hint}`.trim());
+          if ('error' in result) this.failures.set(result.imageId, failureOf(result));
           else this.cosines.set(result.imageId, result.cosine);
         tick('reading images');
       };

@@ -20,7 +20,7 @@ import { sourceOf, whiteOf } from './fits.svelte';
 import type { Jobs } from './jobs.svelte';
 import type { Entry } from './library.svelte';
 import type { Notice, Notices } from './notices.svelte';
-import { reasonOf } from './reason';
+import { failureOf, reasonOf } from './reason';
 
 /** What a new fit of a classifier is asked to be. */
 export interface ClassPlan {
@@ -324,8 +324,8 @@ export class Classifiers {
     });
   }
 
-  #failed(fit: ClassFitRecord, { imageId, error }: InspectionFailure): void {
-    if (this.fit?.id === fit.id) this.failures.set(imageId, `${error.message}. ${error.hint}`.trim());
+  #failed(fit: ClassFitRecord, failure: InspectionFailure): void {
+    if (this.fit?.id === fit.id) this.failures.set(failure.imageId, failureOf(failure));
   }
 
   #keep(record: ClassResultRecord): void {

@@ -14,6 +14,7 @@ import { sourceOf } from './fits.svelte';
 import type { JobKind, Jobs } from './jobs.svelte';
 import type { Entry } from './library.svelte';
 import type { Notices } from './notices.svelte';
+import { failureOf } from './reason';
 
 /** What the open fit found, image by image, and the figures where labels are there. */
 export class Inspections {
@@ -88,8 +89,7 @@ export class Inspections {
           tick();
           const shown = this.fit?.id === fit.id;
           if (!('error' in result)) this.#keep(fit.id, result, shown);
-          else if (shown)
-            this.failures.set(result.imageId, `${result.error.message} ${result.error.hint}`.trim());
+          else if (shown) this.failures.set(result.imageId, failureOf(result));
         },
         job.signal,
       );
