@@ -58,6 +58,10 @@ export class Session {
   /** Why the engine could not be started. */
   engineFailure = $state.raw<{ message: string; hint: string } | undefined>(undefined);
   selected = $state.raw<ImageId | undefined>(undefined);
+  /** Images to inspect that the open fit has not seen. */
+  unseen = $derived.by(() =>
+    this.library.toInspect.filter(({ imageId }) => !this.inspections.results.has(imageId)),
+  );
   busyOpening = $state(false);
   /** Resolves when it is known which weights there are. */
   #weightsKnown: Promise<void> = Promise.resolve();
