@@ -9,7 +9,7 @@ import { plural } from '../actions/format';
 import type { EngineClient } from '../engine-client';
 import type { Notices } from './notices.svelte';
 import { reasonOf } from './reason';
-import { unpacked } from './unpack';
+import { unpack } from './unpack';
 
 /** An image of the open set, with what is known of it. */
 export interface Entry extends EntryRecord {
@@ -59,8 +59,7 @@ export class Library {
    * @returns whether anything was added
    */
   async add(dropped: readonly PathEntry<Blob>[]): Promise<boolean> {
-    const leftOut: LeftOut[] = [];
-    const files = await unpacked(dropped, leftOut);
+    const { files, leftOut } = await unpack(dropped);
     const sorted = sortPaths(files);
     leftOut.push(...sorted.leftOut);
     let added = 0;

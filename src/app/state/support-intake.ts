@@ -1,5 +1,5 @@
 import type { ImageId } from '../../base/ids';
-import type { LeftOut, PathEntry } from '../../exchange/layout';
+import type { PathEntry } from '../../exchange/layout';
 import { sortMasks } from '../../exchange/masks';
 import type { MaskPixels } from '../../protocol/pixels-api';
 import type { SupportClass, SupportImage } from '../../store/schema';
@@ -9,7 +9,7 @@ import type { Entry } from './library.svelte';
 import { reasonOf } from './reason';
 import { NORMAL_NAME, draw, isNormalName, maskProblem, newClass, shareOf } from './support-rules';
 import type { Refused } from './support-rules';
-import { unpacked } from './unpack';
+import { unpack } from './unpack';
 
 type Pixels = Pick<EngineClient, 'pixels'>;
 
@@ -30,9 +30,9 @@ export async function readFiles(
   there: readonly SupportImage[],
   tick: (left: number) => void,
 ): Promise<Intake> {
-  const closed: LeftOut[] = [];
-  const sorted = sortMasks(await unpacked(files, closed), there);
-  const refused = [...closed, ...sorted.leftOut].map(({ path, reason }) => ({ name: path, reason }));
+  const inside = await unpack(files);
+  const sorted = sortMasks(inside.files, there);
+  const refused = [...inside.leftOut, ...sorted.leftOut].map(({ path, reason }) => ({ name: path, reason }));
   const candidates: Candidate[] = [];
   let left = sorted.images.length;
   tick(left);

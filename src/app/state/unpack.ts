@@ -3,11 +3,11 @@ import { isZip, unzip } from '../../exchange/zip';
 import { reasonOf } from './reason';
 
 /** What was dropped, with the files of archives in their place; archives that can't be read are left out. */
-export async function unpacked(
+export async function unpack(
   dropped: readonly PathEntry<Blob>[],
-  leftOut: LeftOut[],
-): Promise<PathEntry<Blob>[]> {
+): Promise<{ files: PathEntry<Blob>[]; leftOut: LeftOut[] }> {
   const files: PathEntry<Blob>[] = [];
+  const leftOut: LeftOut[] = [];
   for (const entry of dropped) {
     if (!(await isZip(entry.file))) {
       files.push(entry);
@@ -21,5 +21,5 @@ export async function unpacked(
       leftOut.push({ path: entry.path, reason: reasonOf(error, entry.path) });
     }
   }
-  return files;
+  return { files, leftOut };
 }
