@@ -271,35 +271,33 @@ export async function benchClasses(args: string[]): Promise<void> {
     console.error(`${data} ${method} ${few ?? `1:${imbalance}`}, draw ${draw}: done`);
     return row;
   };
+  const kinds = methods.flatMap((method) =>
+    shots.flatMap((few) =>
+      flags.variant.map((text) => {
+        const { name, settings } = toVariant(text);
+        const options = optionsOf(method, Classifying.method(method).options, [...flags.set, ...settings]);
+        return { method, variant: name, options, shots: few };
+      }),
+    ),
+  );
   const host = new NodeHost();
   const shown: Record<string, unknown>[] = [];
   for (const folder of list(flags.data!)) {
     const images = readImages(folder);
-    for (const method of methods)
-      for (const few of shots)
-        for (const { name: variant, settings } of flags.variant.map(toVariant)) {
-          const own: ClassRow[] = [];
-          for (let draw = 0; draw < draws; draw++) {
-            const backbone = weightsFor(method, flags);
-            const run: Run = {
-              data: basename(resolve(folder)),
-              method,
-              variant,
-              options: optionsOf(method, Classifying.method(method).options, [...flags.set, ...settings]),
-              backbone: basename(backbone),
-              size: flags.size ? toNumber('size', flags.size, 32) : await host.usualSide(weightsOf(backbone)),
-              seed,
-              shots: few,
-              imbalance,
-              draw,
-            };
-            own.push(knownRow(file.runs, run) ?? (await fresh(host, run, backbone, images)));
-          }
-          const mean = own.length > 1 ? meanRow(own, MEASURED, 'draw') : { ...own[0] };
-          shown.push(mean);
-          file.means = [...file.means.filter((known) => !isSameMean(known, mean)), mean];
-          write();
-        }
+    const data = basename(resolve(folder));
+    for (const kind of kinds) {
+      const backbone = weightsFor(kind.method, flags);
+      const size = flags.size ? toNumber('size', flags.size, 32) : await host.usualSide(weightsOf(backbone));
+      const own: ClassRow[] = [];
+      for (let draw = 0; draw < draws; draw++) {
+        const run: Run = { data, ...kind, backbone: basename(backbone), size, seed, imbalance, draw };
+        own.push(knownRow(file.runs, run) ?? (await fresh(host, run, backbone, images)));
+      }
+      const mean = own.length > 1 ? meanRow(own, MEASURED, 'draw') : { ...own[0] };
+      shown.push(mean);
+      file.means = [...file.means.filter((known) => !isSameMean(known, mean)), mean];
+      write();
+    }
   }
   await host.close();
   const table = [
