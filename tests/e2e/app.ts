@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type axeCore from 'axe-core';
 import { chromium } from 'playwright-core';
-import type { BrowserContext, Page } from 'playwright-core';
+import type { BrowserContext, Locator, Page } from 'playwright-core';
 import { inject } from 'vitest';
 import { CHROMIUM_FLAGS } from '../support/chromium';
 
@@ -103,6 +103,24 @@ export class App {
     });
   }
 
+  /** Steps that the first job has done, as the bar says it; -1 before it does. */
+  async stepsDone(): Promise<number> {
+    const said = await this.page.getByTestId('job').first().innerText();
+    return Number(/([\d,]+) of [\d,]+ steps/.exec(said)?.[1].replace(',', '') ?? -1);
+  }
+
+  /** Sets options by their labels. */
+  async setOptions(
+    options: Readonly<Record<string, string>>,
+    within: Page | Locator = this.page,
+  ): Promise<void> {
+    for (const [label, value] of Object.entries(options)) {
+      const field = within.getByLabel(label, { exact: true });
+      if ((await field.evaluate((node) => node.tagName)) === 'SELECT') await field.selectOption(value);
+      else await field.fill(value);
+    }
+  }
+
   /** Rows of the library. */
   rows() {
     return this.page.getByRole('list', { name: 'Images' }).getByRole('button');
@@ -120,11 +138,7 @@ export class App {
   async fit(method: string, options: Readonly<Record<string, string>> = {}): Promise<void> {
     await this.go('Detectors');
     await this.choose(method);
-    for (const [label, value] of Object.entries(options)) {
-      const field = this.page.getByLabel(label, { exact: true });
-      if ((await field.evaluate((node) => node.tagName)) === 'SELECT') await field.selectOption(value);
-      else await field.fill(value);
-    }
+    await this.setOptions(options);
     await this.page.getByRole('button', { name: /^Fit .* on / }).click();
   }
 }

@@ -24,20 +24,13 @@ async function start(method: string): Promise<void> {
   await app.page.getByTestId('job').first().waitFor();
 }
 
-/** Steps done, as the bar says it. */
-const stepsDone = async (): Promise<number> =>
-  Number(
-    /([\d,]+) of [\d,]+ steps/
-      .exec(await app.page.getByTestId('job').first().innerText())?.[1]
-      .replace(',', '') ?? -1,
-  );
+const stepsDone = () => app.stepsDone();
 
 it('goes on after a closed tab where it was, and knows what was chosen', async () => {
   await aside().getByRole('radio', { name: 'After ReCAME-Net', exact: true }).check();
   await aside().locator('summary', { hasText: 'Options of After ReCAME-Net' }).click();
   const long = { Epochs: '400', 'Views of an image': '1', 'Width of an expert': '16', Batch: '4' };
-  for (const [label, value] of Object.entries(long))
-    await aside().getByLabel(label, { exact: true }).fill(value);
+  await app.setOptions(long, aside());
   await aside().getByLabel('Input side').selectOption('128');
   await start('After ReCAME-Net');
   // Beyond the first checkpoint, which is a quarter of a minute into the training.

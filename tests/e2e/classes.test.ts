@@ -190,8 +190,7 @@ it('ReCAME-Net tells its experts and where it looked', async () => {
   await aside().getByRole('radio', { name: 'After ReCAME-Net', exact: true }).check();
   await aside().locator('summary', { hasText: 'Options of After ReCAME-Net' }).click();
   const small = { Epochs: '1', 'Views of an image': '1', 'Width of an expert': '16', Batch: '4' };
-  for (const [label, value] of Object.entries(small))
-    await aside().getByLabel(label, { exact: true }).fill(value);
+  await app.setOptions(small, aside());
   await aside().getByLabel('Input side').selectOption('128');
   await train('After ReCAME-Net');
   await aside().getByText('where it looked').waitFor();

@@ -21,11 +21,7 @@ async function options(name: string, values: Readonly<Record<string, string>>): 
   await box(name).setChecked(true);
   const form = app.page.locator('details').filter({ hasText: `Options of ${name}` });
   await form.locator('summary').click();
-  for (const [label, value] of Object.entries(values)) {
-    const field = form.getByLabel(label, { exact: true });
-    if ((await field.evaluate(({ tagName }) => tagName)) === 'SELECT') await field.selectOption(value);
-    else await field.fill(value);
-  }
+  await app.setOptions(values, form);
   await form.locator('summary').click();
 }
 

@@ -13,9 +13,7 @@ afterAll(() => app.close());
 
 const job = () => app.page.getByTestId('job');
 const fits = () => app.page.locator('section').filter({ hasText: 'Fits of this set' });
-/** Steps done, as the bar says it. */
-const stepsDone = async (): Promise<number> =>
-  Number(/([\d,]+) of [\d,]+ steps/.exec(await job().first().innerText())?.[1].replace(',', '') ?? -1);
+const stepsDone = () => app.stepsDone();
 
 it('says what a fit will take before it starts, from a step measured here', async () => {
   await app.go('Detectors');

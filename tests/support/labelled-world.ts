@@ -4,7 +4,7 @@ import { floatTensor, floats } from '../../src/base/tensor';
 import type { TensorData } from '../../src/base/tensor';
 import { GraphBuilder } from '../../src/graph/builder';
 import type { Classifier, ClassifierContext, Labels } from '../../src/methods/classifier';
-import type { MethodState } from '../../src/methods/contract';
+import type { FitProgress, MethodState } from '../../src/methods/contract';
 import type { Options } from '../../src/methods/options';
 import type { Runtime } from '../../src/runtime/runtime';
 import { contextOf, feedsFor, inputsFor, weightsOf } from './fixed-taps';
@@ -55,6 +55,24 @@ export function labelledContext(
     labels,
     ...world,
   };
+}
+
+/** A fit that is ended by hand after so many steps. @param seen is told of its progress */
+export async function fitFor<O extends Options>(
+  steps: number,
+  classifier: Classifier<O>,
+  context: ClassifierContext,
+  options: O,
+  seen: (progress: FitProgress) => void = () => undefined,
+): Promise<MethodState> {
+  let ending = false;
+  const fitting = classifier.fit(Object.defineProperty(context, 'ending', { get: () => ending }), options);
+  let step = await fitting.next();
+  for (; !step.done; step = await fitting.next()) {
+    seen(step.value);
+    ending ||= step.value.unit === 'steps' && step.value.done >= steps;
+  }
+  return step.value;
 }
 
 /** What a classifier tells of features. */

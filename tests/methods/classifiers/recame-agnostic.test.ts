@@ -13,6 +13,7 @@ import {
   accuracyOf,
   classesOf,
   classifyTaps,
+  fitFor,
   labelledContext,
   labelsOf,
   spotMaps,
@@ -138,34 +139,23 @@ describe('domains', () => {
 
 /** Steps of the experts until an end by hand: what they report, sizes of what is fed, the state. */
 async function trained(o: RecameOptions, steps: number, level1 = firstLevels(DOMAIN_OF)) {
-  const control = { ending: false };
   const reports: number[][] = [];
   const inputs: Record<string, number> = {};
   const remarks: string[] = [];
-  const context = Object.defineProperty(
-    world(o.agnostic ? level1 : undefined, {
-      compile: (graph, resident) => {
-        if (graph.outputs.has('report'))
-          for (const [name, { shape }] of graph.inputs) inputs[name] = shape.reduce((a, b) => a * b, 1);
-        return runtime.compile(graph, { resident });
-      },
-      read: async (tensor) => {
-        const values = await runtime.read(tensor);
-        if (values.data.length < 20) reports.push([...floats(values)]);
-        return values;
-      },
-      remark: (text) => void remarks.push(text),
-    }),
-    'ending',
-    { get: () => control.ending },
-  );
-  const fitting = recame.fit(context, o);
-  let step = await fitting.next();
-  for (; !step.done; step = await fitting.next()) {
-    const { unit, done } = step.value;
-    control.ending ||= unit === 'steps' && done >= steps;
-  }
-  return { state: step.value, reports, inputs, remarks };
+  const context = world(o.agnostic ? level1 : undefined, {
+    compile: (graph, resident) => {
+      if (graph.outputs.has('report'))
+        for (const [name, { shape }] of graph.inputs) inputs[name] = shape.reduce((a, b) => a * b, 1);
+      return runtime.compile(graph, { resident });
+    },
+    read: async (tensor) => {
+      const values = await runtime.read(tensor);
+      if (values.data.length < 20) reports.push([...floats(values)]);
+      return values;
+    },
+    remark: (text) => void remarks.push(text),
+  });
+  return { state: await fitFor(steps, recame, context, o), reports, inputs, remarks };
 }
 
 const sizesOf = (state: MethodState) =>

@@ -14,6 +14,7 @@ import {
   accuracyOf,
   classesOf,
   classifyTaps,
+  fitFor,
   labelledContext,
   labelsOf,
   spotMaps,
@@ -45,16 +46,11 @@ const fit = (o = small, rest: Partial<ClassifierContext> = {}): Promise<MethodSt
 
 /** A fit that is ended by hand after so many steps, and the losses until then. */
 async function begun(o: RecameOptions, steps: number, rest: Partial<ClassifierContext> = {}, seed = 0) {
-  const control = { ending: false };
-  const context = Object.defineProperty(world(rest, seed), 'ending', { get: () => control.ending });
-  const fitting = recame.fit(context, o);
   const losses: number[] = [];
-  let step = await fitting.next();
-  for (; !step.done; step = await fitting.next()) {
-    if (step.value.loss !== undefined) losses.push(step.value.loss);
-    control.ending ||= step.value.unit === 'steps' && step.value.done >= steps;
-  }
-  return { state: step.value, losses };
+  const state = await fitFor(steps, recame, world(rest, seed), o, ({ loss }) => {
+    if (loss !== undefined) losses.push(loss);
+  });
+  return { state, losses };
 }
 const tell = (state: MethodState, o = small) => classifyTaps(runtime, recame, state, o, QUERIES, SIDE);
 
