@@ -40,6 +40,14 @@ it('what a set can’t teach is said for the methods that need it', async () => 
   await problem.waitFor({ state: 'detached' });
 });
 
+it('a method’s page opens where it is taught, and leads back there', async () => {
+  await app.page.getByRole('link', { name: 'About PromptAD' }).click();
+  await app.page.getByRole('heading', { name: 'PromptAD', level: 1 }).waitFor();
+  await app.page.getByRole('checkbox', { name: 'PromptAD' }).waitFor();
+  await app.page.getByRole('link', { name: 'Back to the support set' }).click();
+  await app.page.getByRole('heading', { name: 'PromptAD', level: 1 }).waitFor({ state: 'detached' });
+});
+
 it('five methods are fitted in one go on the same support set', async () => {
   const count = app.page.getByLabel('Images of a class');
   await app.page.locator('details').filter({ has: count }).locator('summary').click();
