@@ -204,10 +204,10 @@ it('of two fits that were compared one is kept', async () => {
   await aside().getByRole('link', { name: 'Review' }).first().click();
   await app.page.getByLabel('Other fit').selectOption({ label: 'Linear head (fit 1)' });
   await app.page
-    .getByRole('button', { name: 'Keep Linear head (fit 1), delete After ReCAME-Net (fit 3)' })
+    .getByRole('button', { name: 'Keep Linear head (fit 1), delete After ReCAME-Net', exact: true })
     .click();
-  await app.notice('Delete After ReCAME-Net (fit 3)?').getByRole('button', { name: 'Delete' }).click();
-  await app.page.getByRole('heading', { name: 'Review of Linear head' }).waitFor();
+  await app.notice('Delete After ReCAME-Net?').getByRole('button', { name: 'Delete' }).click();
+  await app.page.getByRole('heading', { name: 'Review of Linear head (fit 1)' }).waitFor();
   await expect.poll(() => aside().getByRole('button', { name: 'Delete this fit' }).count()).toBe(2);
   expect([app.foreign, app.errors]).toEqual([[], []]);
 });

@@ -71,9 +71,9 @@ it('fits several methods in one go and sets them side by side', async () => {
   expect(columns.map((text) => text.split('\n')[0])).toEqual([
     'Image',
     'PatchCore',
-    'CFA',
-    'CFA',
-    'CFA',
+    'CFA (fit 1)',
+    'CFA (fit 2)',
+    'CFA (fit 3)',
     'PaDiM',
   ]);
   expect(await grid.getByRole('button').count()).toBe(5 * 18);

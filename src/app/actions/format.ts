@@ -1,4 +1,5 @@
 import type { Interval } from '../../metrics/intervals';
+import type { MethodDescription, OptionSpec, Options } from '../../protocol/engine-api';
 
 /** `0:04`, `1:12:09`. */
 export function formatDuration(ms: number): string {
@@ -38,3 +39,22 @@ export const formatCount = (value: number): string => counted.format(value);
 /** `1 image`, `3 images`. */
 export const plural = (count: number, one: string, many = `${one}s`): string =>
   `${formatCount(count)} ${count === 1 ? one : many}`;
+
+const formatOption = (spec: OptionSpec, value: Options[string]): string => {
+  if (spec.kind === 'number') return `${String(value)}${spec.unit && ` ${spec.unit}`}`;
+  if (spec.kind === 'flag') return value ? 'on' : 'off';
+  return spec.choices.find((choice) => choice.value === value)?.label ?? String(value);
+};
+
+/** Options of a fit that differ from its method's defaults, as `Kept patches: 25 %`. */
+export function changedOptions(
+  methods: readonly Pick<MethodDescription, 'id' | 'options'>[],
+  { method, options }: { readonly method: string; readonly options: Options },
+): readonly string[] {
+  const specs = methods.find(({ id }) => id === method)?.options ?? {};
+  return Object.entries(specs).flatMap(([name, spec]) =>
+    name in options && options[name] !== spec.default
+      ? [`${spec.label}: ${formatOption(spec, options[name])}`]
+      : [],
+  );
+}

@@ -8,6 +8,7 @@ import { calledOf, reviewOf, topOf } from './class-review';
 import { ClassTraining } from './class-training.svelte';
 import { Classifiers } from './classifiers.svelte';
 import type { ClassPlan } from './classifiers.svelte';
+import { numberedName } from './fit-names';
 import { Labels } from './labels.svelte';
 import type { Session } from './session.svelte';
 
@@ -60,6 +61,10 @@ export class DefectClasses {
 
   titleOf(method: string): string {
     return this.methods.find(({ id }) => id === method)?.title ?? method;
+  }
+
+  nameOf(fit: ClassFitRecord): string {
+    return numberedName(fit, this.fits.list, ({ spec }) => this.titleOf(spec.method));
   }
 
   /** The class that the open fit gives an image; undefined where it is unknown or wasn't told. */

@@ -16,6 +16,7 @@ import { Comparison } from './comparison.svelte';
 import { Costs } from './costs.svelte';
 import { DefectClasses } from './defect-classes.svelte';
 import { FIRST_LOOK, byTextAlone, firstLookPlan } from './first-look';
+import { numberedName, taughtName } from './fit-names';
 import type { FitPlan } from './fits.svelte';
 import { Fits, whiteOf } from './fits.svelte';
 import { Inspections } from './inspections.svelte';
@@ -308,12 +309,10 @@ export class Session {
     return this.engine?.methods.find(({ id }) => id === method)?.title ?? method;
   }
 
-  /** A fit's title, with the support set that it was taught by. */
-  nameOf({ spec, supportSetId }: FitRecord): string {
-    const title = this.titleOf(spec.method);
-    if (spec.support && !supportSetId) return `${title}, text only`;
-    if (!supportSetId) return title;
-    return `${title}, ${this.support.list.find(({ id }) => id === supportSetId)?.name ?? 'a deleted support set'}`;
+  /** What a fit is called: its method, what taught it, its number where others are called the same. */
+  nameOf(fit: FitRecord): string {
+    const name = (own: FitRecord) => taughtName(own, this.titleOf(own.spec.method), this.support.list);
+    return numberedName(fit, this.fits.list, name);
   }
 
   /** Fits by which the open support set teaches methods, and its images; undefined when it can't. */

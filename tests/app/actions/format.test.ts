@@ -1,5 +1,8 @@
 import { expect, it } from 'vitest';
-import { formatArea, formatInterval, formatShare } from '../../../src/app/actions/format';
+import { changedOptions, formatArea, formatInterval, formatShare } from '../../../src/app/actions/format';
+import { recame } from '../../../src/methods/classifiers/recame';
+import { defaultOptions } from '../../../src/methods/options';
+import type { Options } from '../../../src/methods/options';
 
 it('shares and their intervals are in percent, or said not to be there', () => {
   expect([formatShare(5 / 6), formatShare(5 / 6, 0), formatShare(null)]).toEqual([
@@ -19,5 +22,17 @@ it('areas are in the unit that reads best, never in powers of ten', () => {
     '0.0215 µm²',
     '2500 µm²',
     '1.68 mm²',
+  ]);
+});
+
+it('options that differ from their defaults are said with their units and labels', () => {
+  const methods = [{ id: 'recame', options: recame.options }];
+  const defaults = defaultOptions(recame.options);
+  const changed = (options: Options) => changedOptions(methods, { method: 'recame', options });
+  expect(changed(defaults)).toEqual([]);
+  expect(changed({ ...defaults, width: 192, mining: false, metric: 'none' })).toEqual([
+    'Width of an expert: 192 channels',
+    'Hard categories: off',
+    'Metric losses: none',
   ]);
 });

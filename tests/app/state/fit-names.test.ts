@@ -1,0 +1,16 @@
+import { expect, it } from 'vitest';
+import { numberedName } from '../../../src/app/state/fit-names';
+
+const FITS = [
+  { id: 'a', method: 'PaDiM' },
+  { id: 'b', method: 'PatchCore' },
+  { id: 'c', method: 'PaDiM' },
+];
+
+it('fits of one name have numbers, others have none', () => {
+  expect(FITS.map((fit) => numberedName(fit, FITS, ({ method }) => method))).toEqual([
+    'PaDiM (fit 1)',
+    'PatchCore',
+    'PaDiM (fit 2)',
+  ]);
+});
