@@ -202,7 +202,7 @@ it('ReCAME-Net tells its experts and where it looked', async () => {
 
 it('of two fits that were compared one is kept', async () => {
   await aside().getByRole('link', { name: 'Review' }).first().click();
-  await app.page.getByLabel('Other fit').selectOption({ label: 'Linear head (fit 1)' });
+  await app.page.getByLabel('Other fit').selectOption({ label: 'Linear head (fit\u00a01)' });
   await app.page
     .getByRole('button', { name: 'Keep Linear head (fit 1), delete After ReCAME-Net', exact: true })
     .click();

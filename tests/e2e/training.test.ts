@@ -71,9 +71,9 @@ it('fits several methods in one go and sets them side by side', async () => {
   expect(columns.map((text) => text.split('\n')[0])).toEqual([
     'Image',
     'PatchCore',
-    'CFA (fit 1)',
-    'CFA (fit 2)',
-    'CFA (fit 3)',
+    'CFA (fit\u00a01)',
+    'CFA (fit\u00a02)',
+    'CFA (fit\u00a03)',
     'PaDiM',
   ]);
   expect(await grid.getByRole('button').count()).toBe(5 * 18);

@@ -19,5 +19,5 @@ export function numberedName<T extends { readonly id: string }>(
 ): string {
   const name = nameOf(fit);
   const alike = fits.filter((other) => nameOf(other) === name);
-  return alike.length > 1 ? `${name} (fit ${alike.findIndex(({ id }) => id === fit.id) + 1})` : name;
+  return alike.length > 1 ? `${name} (fit\u00a0${alike.findIndex(({ id }) => id === fit.id) + 1})` : name;
 }

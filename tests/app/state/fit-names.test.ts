@@ -9,8 +9,8 @@ const FITS = [
 
 it('fits of one name have numbers, others have none', () => {
   expect(FITS.map((fit) => numberedName(fit, FITS, ({ method }) => method))).toEqual([
-    'PaDiM (fit 1)',
+    'PaDiM (fit\u00a01)',
     'PatchCore',
-    'PaDiM (fit 2)',
+    'PaDiM (fit\u00a02)',
   ]);
 });
