@@ -7,6 +7,7 @@ import {
   reduceMean,
   softmax,
   stack,
+  sub,
   topK,
   transposeLast,
 } from '../../graph/ops/index';
@@ -49,11 +50,11 @@ export const wholeImageShares = (classToken: Value, texts: Value): Value =>
 
 /**
  * Both sources of a class in one.
- * @param weight of the head
+ * @param weight of the head, 0 … 1; a value is [1]
  * @source equation 23
  */
-export const fuse = (text: Value, head: Value, weight: number): ClassShares<Value> => ({
-  fused: add(mul(text, 1 - weight), mul(head, weight)),
+export const fuse = (text: Value, head: Value, weight: number | Value): ClassShares<Value> => ({
+  fused: add(mul(text, typeof weight === 'number' ? 1 - weight : sub(1, weight)), mul(head, weight)),
   text,
   head,
 });

@@ -1,5 +1,6 @@
 import { concat, reshape, slice } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
+import type { Level } from '../../nn/backbones/backbone';
 import type { Inputs } from '../contract';
 import { headLevels } from './options';
 import type { HeadLevels } from './options';
@@ -11,4 +12,11 @@ export function headInputs({ taps }: Inputs, o: HeadLevels): Value {
     return reshape(token, [token.shape[0], token.shape[2]]);
   });
   return concat(rows, 1);
+}
+
+/** Class token of a level in the space of texts: [B,4,E] to [B,E]. */
+export function classTokenOf({ taps }: Inputs, level: Level): Value {
+  const classes = taps.classes!;
+  const [batch, , embed] = classes.shape;
+  return reshape(slice(classes, 1, level - 1, level), [batch, embed]);
 }

@@ -100,12 +100,15 @@ function classWeights(likeness: Value, temperature: number): Value {
 export const textMap = (patches: Value, two: Value): Value =>
   sigmoid(mul(toGrid(strangeness(patches, two)), TEXT_TEMPERATURE));
 
-/** What texts alone say of whole images. @param classToken [B,E] @returns [B], 0 … 1 */
-export function textScore(classToken: Value, two: Value): Value {
+/** Log-odds of a defect by texts alone, of whole images. @param classToken [B,E] @returns [B] */
+export function textLogit(classToken: Value, two: Value): Value {
   const [batch, embed] = classToken.shape;
   const found = strangeness(reshape(classToken, [batch, 1, embed]), two);
-  return sigmoid(mul(reshape(found, [batch]), TEXT_TEMPERATURE));
+  return mul(reshape(found, [batch]), TEXT_TEMPERATURE);
 }
+
+/** What texts alone say of whole images. @param classToken [B,E] @returns [B], 0 … 1 */
+export const textScore = (classToken: Value, two: Value): Value => sigmoid(textLogit(classToken, two));
 
 /** Sum of maps; at least one. */
 export const sumOf = (maps: readonly Value[]): Value => maps.reduce((sum, map) => add(sum, map));

@@ -22,6 +22,7 @@ export type SemClipOptions = {
   readonly vSoftmax: boolean;
   readonly textMap: number;
   readonly textScore: number;
+  readonly textTrust: boolean;
   readonly blurSigma: number;
   readonly words: Words;
   readonly transformation: boolean;
@@ -120,7 +121,7 @@ export const SEM_CLIP_OPTIONS: OptionSpecs<SemClipOptions> = {
   },
   headWeight: number(
     'Weight of the class head',
-    'Its share in a class; the rest is similarity with texts.',
+    'Its share in a class where weights are fixed; the rest is similarity with texts.',
     0.8,
     1,
   ),
@@ -133,7 +134,7 @@ export const SEM_CLIP_OPTIONS: OptionSpecs<SemClipOptions> = {
       { value: 'top5', label: 'the mean of the five most similar' },
     ],
     label: 'Similarity of an image',
-    help: "How the patches' similarities with the text of a class become one of the image.",
+    help: "Where weights are fixed: how the patches' similarities with the text of a class become one of the image.",
   },
   similarityTemperature: number(
     'Temperature of similarity',
@@ -165,6 +166,10 @@ export const SEM_CLIP_OPTIONS: OptionSpecs<SemClipOptions> = {
     "Of the whole image's likeness to defects in words, added to the map's maximum. 0: the paper.",
     0,
     100,
+  ),
+  textTrust: flag(
+    'Words as far as they are right',
+    "Whole images' likeness to words takes part in classes and in the score as far as it is right on the support set's own images. Off: the weights are fixed, as in the paper.",
   ),
   blurSigma: { ...blurOption(4), help: 'Gaussian smoothing of the map, in pixels of an input of side 240.' },
   words: wordsOption('both'),

@@ -1,6 +1,6 @@
 import { assert } from '../../base/errors';
 import type { TensorData } from '../../base/tensor';
-import { add, gaussianBlur, mul, reduceMax, reshape, resizeBilinear, slice } from '../../graph/ops/index';
+import { gaussianBlur, mul, reduceMax, resizeBilinear, slice, sub } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
 import type { Level, TapRole } from '../../nn/backbones/backbone';
 import { FittedNet } from '../../nn/net';
@@ -22,13 +22,14 @@ import { BatchSampler } from '../kit/sampling';
 import { netBytes, trainingBytes } from '../kit/training-graph';
 import { SEM_CLIP_ABOUT, SEM_CLIP_SOURCE } from './about';
 import { fuse, patchSimilarity, textAlone, textShares, wholeImageShares } from './classes';
-import { headInputs } from './head';
-import { plainMap, sumOf, textMap, textScore, valueMap } from './maps';
+import { classTokenOf, headInputs } from './head';
+import { plainMap, sumOf, textLogit, textMap, textScore, valueMap } from './maps';
 import { SEM_CLIP_OPTIONS, mapLevels } from './options';
 import type { SemClipOptions } from './options';
 import { headWidth, shotsOf, supportFeatures, supportMasks, viewsOf } from './support-set';
 import type { SupportFeatures, Wanted } from './support-set';
 import { madeUpPair, textPair } from './text-pair';
+import { textTrust } from './trust';
 import {
   TRANSFORMATION,
   denseWidth,
@@ -48,6 +49,11 @@ const TAPS: readonly TapRole[] = [
 
 /** Side that the smoothing is given for. @source methods.md 16.5 */
 const USUAL_SIDE = 240;
+/**
+ * What texts say of the whole image beside the highest place of the map: at this weight their logits spread over
+ * images as widely as those heights do.
+ */
+const LOGIT_WEIGHT = 0.4;
 /** Classes of the usual support set: an estimate is made before the set is known. */
 const USUAL_CLASSES = 7;
 
@@ -69,7 +75,7 @@ export const semclip: Detector<SemClipOptions> = {
     const width = headWidth(size, o);
     const head = headStep(items, width, USUAL_CLASSES);
     const rows = 4 * items * width;
-    const headState = netBytes([head]) + 4 * (2 * width + USUAL_CLASSES);
+    const headState = netBytes([head]) + 4 * (2 * width + USUAL_CLASSES) + (o.textTrust ? 4 * 2 : 0);
     // Rows lie in memory, standardised beside that, and on the device.
     const headBytes = 2 * rows + trainingBytes([head]);
     if (!o.transformation) return { fitBytes: texts + rows + headBytes, stateBytes: texts + headState };
@@ -108,8 +114,11 @@ export const semclip: Detector<SemClipOptions> = {
     if (!wanted.head && !wanted.maps) return known;
     const features = yield* supportFeatures(context, support, masks, wanted, o);
     const classes = support.prompts.classes.length;
-    const head = wanted.head
-      ? yield* fitHead(context, features.labelled, classes, { steps: o.headSteps })
+    const head: MethodState = wanted.head
+      ? {
+          ...(yield* fitHead(context, features.labelled, classes, { steps: o.headSteps })),
+          ...(o.textTrust && { trust: textTrust(features.tokens, support.normal, texts.classes, two) }),
+        }
       : {};
     if (!wanted.maps) return { ...known, ...head };
     // The head is trained first: the long training can then be ended with all that is needed there.
@@ -186,13 +195,6 @@ async function* trial(context: FitContext, o: SemClipOptions): AsyncGenerator<Fi
   return yield* fitTransformation(context, features, two, o.steps || stepsFor(context.goodImages), o);
 }
 
-/** Class token of a level in the space of texts: [B,4,E] to [B,E]. */
-function classTokenOf({ taps }: Inputs, level: Level): Value {
-  const classes = taps.classes!;
-  const [batch, , embed] = classes.shape;
-  return reshape(slice(classes, 1, level - 1, level), [batch, embed]);
-}
-
 /** Map and score without images: last level alone, the score by the class token. */
 function scoreByText(inputs: Inputs, { two, texts }: StateValues, o: SemClipOptions): Scored {
   const side = inputs.image.shape[2];
@@ -225,10 +227,12 @@ function scoreTaught(inputs: Inputs, state: StateValues, o: SemClipOptions): Sco
     maps.push(mul(resizeBilinear(textMap(inputs.taps.patches4!, two), side, side), o.textMap || 1));
   const map = smoothed(sumOf(maps), o);
   const highest = reduceMax(map, [1, 2, 3]);
-  const score = o.textScore
-    ? add(highest, mul(textScore(classTokenOf(inputs, 4), two), o.textScore))
-    : highest;
-  return { map, score, classes: classesOf(inputs, state, features, o) };
+  const token = classTokenOf(inputs, 4);
+  const parts = [highest];
+  if (o.textScore) parts.push(mul(textScore(token, two), o.textScore));
+  if ('trust' in state)
+    parts.push(mul(mul(textLogit(token, two), LOGIT_WEIGHT), slice(state.trust, 0, 0, 1)));
+  return { map, score: sumOf(parts), classes: classesOf(inputs, state, features, o) };
 }
 
 function classesOf(
@@ -239,6 +243,12 @@ function classesOf(
 ): ClassShares<Value> {
   if (!(`${HEAD}.weight` in state)) return textAlone(wholeImageShares(classTokenOf(inputs, 4), state.texts));
   const head = headShares(state, headInputs(inputs, o));
+  if ('trust' in state) {
+    const text = wholeImageShares(classTokenOf(inputs, 4), state.texts);
+    return o.textSimilarity
+      ? fuse(text, head, sub(1, slice(state.trust, 0, 1, 2)))
+      : { fused: head, text, head };
+  }
   const text = textShares(patchSimilarity(features, state.texts, o.patchReduce), o.similarityTemperature);
   return o.textSimilarity ? fuse(text, head, o.headWeight) : { fused: head, text, head };
 }

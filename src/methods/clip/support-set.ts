@@ -6,7 +6,7 @@ import type { FitContext, FitProgress, Inputs, Portion, Support, View } from '..
 import { FeatureStore, fitsInMemory } from '../kit/feature-cache';
 import { mirrored } from '../kit/mirror';
 import type { Mirror } from '../kit/mirror';
-import { headInputs } from './head';
+import { classTokenOf, headInputs } from './head';
 import type { LabelledRows } from '../kit/class-head';
 import { headLevels } from './options';
 import type { SemClipOptions } from './options';
@@ -72,6 +72,8 @@ export async function supportMasks(
 export interface SupportFeatures {
   /** For the class head: all images. */
   readonly labelled: LabelledRows;
+  /** What texts are held against: class tokens of all images as they are, in the space of texts. */
+  readonly tokens: LabelledRows;
   /** For the transformation layers: good images and those with masks. */
   readonly dense: FeatureStore;
   /** Mask of each item of `dense`. */
@@ -99,8 +101,11 @@ export async function* supportFeatures(
   const side = lossSide(context.side, o);
   const none = new Uint8Array(side * side);
   const width = wanted.maps ? denseWidth(context, o) : 0;
+  const tokenWidth = wanted.head ? context.taps.classes![1] : 0;
   const rows: Float32Array[] = [];
   const classOf: number[] = [];
+  const tokens: Float32Array[] = [];
+  const tokenClasses: number[] = [];
   const ownMasks: Uint8Array[] = [];
   const portions: readonly (readonly [Portion, number])[] = [
     ['good', context.goodImages],
@@ -132,20 +137,29 @@ export async function* supportFeatures(
           }
           if (!wanted.head) continue;
           assert(support, 'classes are the support set’s');
-          rows.push(vector.slice(0, size - width));
-          classOf.push(of === 'good' ? support.normal : support.defectClasses[index]);
+          const own = of === 'good' ? support.normal : support.defectClasses[index];
+          rows.push(vector.slice(tokenWidth, size - width));
+          classOf.push(own);
+          if (view) continue;
+          tokens.push(vector.slice(0, tokenWidth));
+          tokenClasses.push(own);
         }
         done += batch.count;
         yield { phase: 'features', done, total, unit: 'images' };
       }
     }
   }
-  return { labelled: { rows, classOf }, dense, masks: ownMasks };
+  return {
+    labelled: { rows, classOf },
+    tokens: { rows: tokens, classOf: tokenClasses },
+    dense,
+    masks: ownMasks,
+  };
 }
 
 function emitFeatures(inputs: Inputs, wanted: Wanted, o: SemClipOptions): Value {
   const parts: Value[] = [];
-  if (wanted.head) parts.push(headInputs(inputs, o));
+  if (wanted.head) parts.push(classTokenOf(inputs, 4), headInputs(inputs, o));
   if (wanted.maps) parts.push(denseFeatures(inputs, o));
   return concat(parts, 1);
 }

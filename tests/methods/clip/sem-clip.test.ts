@@ -3,7 +3,7 @@ import { floats, sizeOf } from '../../../src/base/tensor';
 import type { TensorData } from '../../../src/base/tensor';
 import type { SemClipOptions } from '../../../src/methods/clip/options';
 import { semclip } from '../../../src/methods/clip/sem-clip';
-import type { FitContext, FitProgress, MethodState, StepCost } from '../../../src/methods/contract';
+import type { FitContext, FitProgress, MethodState, StepCost, Support } from '../../../src/methods/contract';
 import { defaultOptions } from '../../../src/methods/options';
 import { brokenOff, checkpointIn } from '../../support/broken-off';
 import { SHARES, fitToEnd, scoreTaps, someOf } from '../../support/fixed-taps';
@@ -76,6 +76,7 @@ describe('a few shots', () => {
     expect(Object.keys(state).sort()).toEqual(
       [
         'texts',
+        'trust',
         'two',
         ...['weight', 'bias', 'mean', 'std', 'present'].map((part) => `head.${part}`),
         ...[1, 2, 3, 4].flatMap((j) => [`transformation.level${j}.weight`, `transformation.level${j}.bias`]),
@@ -145,6 +146,27 @@ describe('a few shots', () => {
     expect([map.every(Number.isFinite), scores.every(Number.isFinite)]).toEqual([true, true]);
   });
 
+  it('words count where they are right on the support set, and only there', async () => {
+    const queries = picturesOf([0, 1, 2], 'queries');
+    const right = await fitToEnd(semclip, fewShot(), short);
+    expect([...floats(right.trust)]).toEqual([1, 1]);
+    const { classes } = await score(right, short, queries.taps);
+    expect(classes!.fused).toEqual(classes!.text);
+
+    // Each class by the words of the next.
+    const { support } = fewShot();
+    const texts: Support['texts'] = async function* () {
+      const { classes: words, ...rest } = yield* support!.texts();
+      const [count, width] = words.shape;
+      const data = floats(words).map((_, i, all) => all[(i + width) % (count * width)]);
+      return { ...rest, classes: { ...words, data } };
+    };
+    const wrong = await fitToEnd(semclip, fewShot({ world: { support: { ...support!, texts } } }), short);
+    expect(floats(wrong.trust)[1]).toBe(0);
+    const told = (await score(wrong, short, queries.taps)).classes!;
+    expect(told.fused).toEqual(told.head);
+  });
+
   it('an empty mask is none, and said to be', async () => {
     const remarks: string[] = [];
     const plain = fewShot();
@@ -210,6 +232,9 @@ describe('texts alone', () => {
 });
 
 describe('options', () => {
+  /** Most are of fixed weights. */
+  const fixed = { ...short, textTrust: false };
+
   it.each<Partial<SemClipOptions>>([
     { valuePath: false },
     { plainPath: false },
@@ -227,10 +252,11 @@ describe('options', () => {
     { vWeights: 'surgery', vSoftmax: false },
     { textMap: 0, textScore: 2 },
     { blurSigma: 0 },
+    { textTrust: true },
   ])('%j: fits, and scores in another way', async (changed) => {
-    const own = { ...short, ...changed };
+    const own = { ...fixed, ...changed };
     const [usual, other] = [
-      await score(await fitToEnd(semclip, fewShot(), short), short),
+      await score(await fitToEnd(semclip, fewShot(), fixed), fixed),
       await score(await fitToEnd(semclip, fewShot(), own), own),
     ];
     const told = SHARES.map((source) => other.classes![source]);

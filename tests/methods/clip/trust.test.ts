@@ -1,0 +1,30 @@
+import { expect, it } from 'vitest';
+import { floatTensor, floats } from '../../../src/base/tensor';
+import { textTrust } from '../../../src/methods/clip/trust';
+
+/** Four classes along four directions; the first has no defect. */
+const TEXTS = floatTensor([4, 4], [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]);
+const TWO = floatTensor([2, 4], [1, 0, 0, 0, 0, 0.6, 0.6, 0.6]);
+const token = (c: number) => Float32Array.from([0, 1, 2, 3], (k) => (k === c ? 5 : 0));
+const trust = (seen: readonly number[], classOf: readonly number[]) =>
+  [...floats(textTrust({ rows: seen.map(token), classOf }, 0, TEXTS, TWO))].map((own) =>
+    Number(own.toFixed(5)),
+  );
+
+it('is 1 where words are always right, 0 where they are at chance or worse', () => {
+  expect(trust([0, 1, 2, 3], [0, 1, 2, 3])).toEqual([1, 1]);
+  expect(trust([1, 0, 0, 0], [0, 1, 2, 3])).toEqual([0, 0]);
+  // Everything is called a defect of one class: every other image of two kinds, one of four classes.
+  expect(trust([1, 1, 1, 1], [0, 1, 2, 3])).toEqual([0, 0]);
+});
+
+it('counts classes alike, not images', () => {
+  // Of class 1 three of four are right, of good the one: (1 + 3/4)/2 twice over; of 4 classes chance is 1/4.
+  const [defects, classes] = trust([0, 1, 1, 1, 0], [0, 1, 1, 1, 1]);
+  expect(defects).toBeCloseTo(2 * ((1 + 3 / 4) / 2) - 1, 5);
+  expect(classes).toBeCloseTo(((1 + 3 / 4) / 2 - 1 / 4) / (3 / 4), 5);
+});
+
+it('says nothing of defects without a good image beside them', () => {
+  expect(trust([1, 2], [1, 2])).toEqual([0, 1]);
+});
