@@ -120,7 +120,7 @@ export async function* supportFeatures(
     for (const [of, count] of portions) {
       if (!count) continue;
       for await (const batch of context.embed(
-        `support.${v}`,
+        `features.${v}`,
         (inputs) => emitFeatures(inputs, wanted, o),
         of,
         view,
