@@ -243,14 +243,12 @@ function classesOf(
 ): ClassShares<Value> {
   if (!(`${HEAD}.weight` in state)) return textAlone(wholeImageShares(classTokenOf(inputs, 4), state.texts));
   const head = headShares(state, headInputs(inputs, o));
-  if ('trust' in state) {
-    const text = wholeImageShares(classTokenOf(inputs, 4), state.texts);
-    return o.textSimilarity
-      ? fuse(text, head, sub(1, slice(state.trust, 0, 1, 2)))
-      : { fused: head, text, head };
-  }
-  const text = textShares(patchSimilarity(features, state.texts, o.patchReduce), o.similarityTemperature);
-  return o.textSimilarity ? fuse(text, head, o.headWeight) : { fused: head, text, head };
+  const trusted = 'trust' in state;
+  const text = trusted
+    ? wholeImageShares(classTokenOf(inputs, 4), state.texts)
+    : textShares(patchSimilarity(features, state.texts, o.patchReduce), o.similarityTemperature);
+  if (!o.textSimilarity) return { fused: head, text, head };
+  return fuse(text, head, trusted ? sub(1, slice(state.trust, 0, 1, 2)) : o.headWeight);
 }
 
 const smoothed = (map: Value, { blurSigma }: SemClipOptions): Value =>

@@ -105,7 +105,6 @@ export async function* supportFeatures(
   const rows: Float32Array[] = [];
   const classOf: number[] = [];
   const tokens: Float32Array[] = [];
-  const tokenClasses: number[] = [];
   const ownMasks: Uint8Array[] = [];
   const portions: readonly (readonly [Portion, number])[] = [
     ['good', context.goodImages],
@@ -137,12 +136,9 @@ export async function* supportFeatures(
           }
           if (!wanted.head) continue;
           assert(support, 'classes are the support set’s');
-          const own = of === 'good' ? support.normal : support.defectClasses[index];
           rows.push(vector.slice(tokenWidth, size - width));
-          classOf.push(own);
-          if (view) continue;
-          tokens.push(vector.slice(0, tokenWidth));
-          tokenClasses.push(own);
+          classOf.push(of === 'good' ? support.normal : support.defectClasses[index]);
+          if (!view) tokens.push(vector.slice(0, tokenWidth));
         }
         done += batch.count;
         yield { phase: 'features', done, total, unit: 'images' };
@@ -151,7 +147,8 @@ export async function* supportFeatures(
   }
   return {
     labelled: { rows, classOf },
-    tokens: { rows: tokens, classOf: tokenClasses },
+    // The first view is of the images as they are.
+    tokens: { rows: tokens, classOf: classOf.slice(0, tokens.length) },
     dense,
     masks: ownMasks,
   };

@@ -1,22 +1,25 @@
 import { floatTensor, floats } from '../../base/tensor';
 import type { TensorData } from '../../base/tensor';
+import { classScores, confusionMatrix } from '../../metrics/confusion';
 import type { LabelledRows } from '../kit/class-head';
 
-const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, k) => sum + value * b[k], 0);
-const rowsOf = (tensor: TensorData): Float32Array[] => {
-  const [count, width] = tensor.shape;
-  return Array.from({ length: count }, (_, i) => floats(tensor).subarray(i * width, (i + 1) * width));
-};
-const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
-
-/** Share of the images of each class that meet a condition, classes with images alone. */
-const sharePerClass = (classOf: readonly number[], right: readonly boolean[]): Map<number, number> =>
-  new Map(
-    [...new Set(classOf)].map((c) => [c, mean(right.flatMap((own, i) => (classOf[i] === c ? [+own] : [])))]),
+/** The first of the texts that a row is most like. @param row E values @param texts unit rows, [n,E] */
+function nearestText(row: Float32Array, texts: TensorData): number {
+  const [count, width] = texts.shape;
+  const values = floats(texts);
+  const likeness = Array.from({ length: count }, (_, t) =>
+    row.reduce((sum, value, k) => sum + value * values[t * width + k], 0),
   );
+  return likeness.indexOf(Math.max(...likeness));
+}
 
-/** What is above chance, as a share of all that could be. */
-const aboveChance = (share: number, chance: number): number => Math.max(0, (share - chance) / (1 - chance));
+/** How far rows are most like their own class's text: balanced accuracy above chance, as a share of what could be. */
+function rightness({ rows, classOf }: LabelledRows, texts: TensorData): number {
+  const [classes] = texts.shape;
+  const told = rows.map((row) => nearestText(row, texts));
+  const accuracy = classScores(confusionMatrix(classOf, told, classes)).balancedAccuracy ?? 0;
+  return Math.max(0, (accuracy - 1 / classes) / (1 - 1 / classes));
+}
 
 /**
  * How far texts are right of a support set's own images, which they have not learnt from: in telling defects, and in
@@ -28,31 +31,15 @@ const aboveChance = (share: number, chance: number): number => Math.max(0, (shar
  * @returns [2]: of defects, of classes
  */
 export function textTrust(
-  { rows, classOf }: LabelledRows,
+  tokens: LabelledRows,
   normal: number,
   texts: TensorData,
   two: TensorData,
 ): TensorData {
-  const [good, bad] = rowsOf(two);
-  const strange = rows.map((row) => dot(row, bad) > dot(row, good));
-  const ofDefects = [true, false].map((defective) =>
-    strange.flatMap((own, i) => ((classOf[i] !== normal) === defective ? [+(own === defective)] : [])),
-  );
-  const both = ofDefects.every((found) => found.length);
-  const classTexts = rowsOf(texts);
-  const told = rows.map((row) => {
-    const likeness = classTexts.map((text) => dot(row, text));
-    return likeness.indexOf(Math.max(...likeness));
-  });
-  const recall = sharePerClass(
-    classOf,
-    told.map((c, i) => c === classOf[i]),
-  );
+  const defective = tokens.classOf.map((own) => Number(own !== normal));
+  const bothOccur = new Set(defective).size === 2;
   return floatTensor(
     [2],
-    [
-      both ? aboveChance(mean(ofDefects.map(mean)), 1 / 2) : 0,
-      aboveChance(mean([...recall.values()]), 1 / classTexts.length),
-    ],
+    [bothOccur ? rightness({ rows: tokens.rows, classOf: defective }, two) : 0, rightness(tokens, texts)],
   );
 }
