@@ -40,7 +40,8 @@ export const formatCount = (value: number): string => counted.format(value);
 export const plural = (count: number, one: string, many = `${one}s`): string =>
   `${formatCount(count)} ${count === 1 ? one : many}`;
 
-const formatOption = (spec: OptionSpec, value: Options[string]): string => {
+/** A value with its unit or in the words of its choice: `25 %`, `on`. */
+export const formatOption = (spec: OptionSpec, value: Options[string]): string => {
   if (spec.kind === 'number') return `${String(value)}${spec.unit && ` ${spec.unit}`}`;
   if (spec.kind === 'flag') return value ? 'on' : 'off';
   return spec.choices.find((choice) => choice.value === value)?.label ?? String(value);
