@@ -40,9 +40,12 @@ export const formatCount = (value: number): string => counted.format(value);
 export const plural = (count: number, one: string, many = `${one}s`): string =>
   `${formatCount(count)} ${count === 1 ? one : many}`;
 
-/** A value with its unit or in the words of its choice: `25 %`, `on`. */
+/** A value with its unit, where the label doesn't say it, or in the words of its choice: `25 %`, `on`. */
 export const formatOption = (spec: OptionSpec, value: Options[string]): string => {
-  if (spec.kind === 'number') return `${String(value)}${spec.unit && ` ${spec.unit}`}`;
+  if (spec.kind === 'number') {
+    const said = spec.label.toLowerCase() === spec.unit;
+    return `${String(value)}${spec.unit && !said ? ` ${spec.unit}` : ''}`;
+  }
   if (spec.kind === 'flag') return value ? 'on' : 'off';
   return spec.choices.find((choice) => choice.value === value)?.label ?? String(value);
 };

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { changedOptions, formatArea, formatInterval, formatShare } from '../../../src/app/actions/format';
 import { recame } from '../../../src/methods/classifiers/recame';
+import { semclip } from '../../../src/methods/clip/sem-clip';
 import { defaultOptions } from '../../../src/methods/options';
 import type { Options } from '../../../src/methods/options';
 
@@ -35,4 +36,6 @@ it('options that differ from their defaults are said with their units and labels
     'Hard categories: off',
     'Metric losses: none',
   ]);
+  const steps = [{ id: 'semclip', options: semclip.options }];
+  expect(changedOptions(steps, { method: 'semclip', options: { steps: 30 } })).toEqual(['Steps: 30']);
 });
