@@ -29,7 +29,7 @@ import type { SemClipOptions } from './options';
 import { headWidth, shotsOf, supportFeatures, supportMasks, viewsOf } from './support-set';
 import type { SupportFeatures, Wanted } from './support-set';
 import { madeUpPair, textPair } from './text-pair';
-import { textTrust } from './trust';
+import { textTrust, trustRemark } from './trust';
 import {
   TRANSFORMATION,
   denseWidth,
@@ -114,12 +114,13 @@ export const semclip: Detector<SemClipOptions> = {
     if (!wanted.head && !wanted.maps) return known;
     const features = yield* supportFeatures(context, support, masks, wanted, o);
     const classes = support.prompts.classes.length;
-    const head: MethodState = wanted.head
-      ? {
-          ...(yield* fitHead(context, features.labelled, classes, { steps: o.headSteps })),
-          ...(o.textTrust && { trust: textTrust(features.tokens, support.normal, texts.classes, two) }),
-        }
-      : {};
+    const trust =
+      wanted.head && o.textTrust && textTrust(features.tokens, support.normal, texts.classes, two);
+    if (trust) context.remark(trustRemark(trust));
+    const head: MethodState = {
+      ...(wanted.head && (yield* fitHead(context, features.labelled, classes, { steps: o.headSteps }))),
+      ...(trust && { trust }),
+    };
     if (!wanted.maps) return { ...known, ...head };
     // The head is trained first: the long training can then be ended with all that is needed there.
     if (context.ending && wanted.head) {

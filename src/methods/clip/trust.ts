@@ -43,3 +43,12 @@ export function textTrust(
     [bothOccur ? rightness({ rows: tokens.rows, classOf: defective }, two) : 0, rightness(tokens, texts)],
   );
 }
+
+/** @param trust [2], of `textTrust` @returns what a fit says of it */
+export function trustRemark(trust: TensorData): string {
+  const [defects, classes] = Array.from(floats(trust), (share) => `${Math.round(100 * share)} %`);
+  return (
+    `Words count as far as they were right of the support set's own images, above chance: ${defects} in telling ` +
+    `defects, ${classes} in telling classes.`
+  );
+}

@@ -3,6 +3,7 @@ import { floats, sizeOf } from '../../../src/base/tensor';
 import type { TensorData } from '../../../src/base/tensor';
 import type { SemClipOptions } from '../../../src/methods/clip/options';
 import { semclip } from '../../../src/methods/clip/sem-clip';
+import { trustRemark } from '../../../src/methods/clip/trust';
 import type { FitContext, FitProgress, MethodState, StepCost, Support } from '../../../src/methods/contract';
 import { defaultOptions } from '../../../src/methods/options';
 import { brokenOff, checkpointIn } from '../../support/broken-off';
@@ -141,7 +142,10 @@ describe('a few shots', () => {
     const world = { remark: (text: string) => void remarks.push(text) };
     const state = await fitToEnd(semclip, fewShot({ masked, world }), short);
     expect(Object.keys(state).some((name) => name.startsWith('transformation'))).toBe(false);
-    expect(remarks).toEqual(['No defect has a mask: maps are by texts; classes are learnt.']);
+    expect(remarks).toEqual([
+      'No defect has a mask: maps are by texts; classes are learnt.',
+      trustRemark(state.trust),
+    ]);
     const { map, score: scores } = await score(state, short);
     expect([map.every(Number.isFinite), scores.every(Number.isFinite)]).toEqual([true, true]);
   });

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { floatTensor, floats } from '../../../src/base/tensor';
-import { textTrust } from '../../../src/methods/clip/trust';
+import { textTrust, trustRemark } from '../../../src/methods/clip/trust';
 
 /** Four classes along four directions; the first has no defect. */
 const TEXTS = floatTensor([4, 4], [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]);
@@ -27,4 +27,11 @@ it('counts classes alike, not images', () => {
 
 it('says nothing of defects without a good image beside them', () => {
   expect(trust([1, 2], [1, 2])).toEqual([0, 1]);
+});
+
+it('says of a fit how far words count', () => {
+  expect(trustRemark(floatTensor([2], [0.304, 1]))).toBe(
+    "Words count as far as they were right of the support set's own images, above chance: 30 % in telling defects, " +
+      '100 % in telling classes.',
+  );
 });
