@@ -9,7 +9,8 @@ export interface Camera {
 
 const LEAST_ZOOM = 0.05;
 const MOST_ZOOM = 64;
-const MARGIN = 24;
+/** Around a fitted picture, in CSS pixels: no less than the height of a row of jobs, which then cuts none of it off. */
+export const MARGIN = 36;
 
 export interface Extent {
   readonly width: number;

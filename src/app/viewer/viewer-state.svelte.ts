@@ -1,5 +1,5 @@
 import type { Camera, Extent } from './camera';
-import { centred, fit, zoomAt } from './camera';
+import { MARGIN, centred, fit, zoomAt } from './camera';
 import type { Point, ScreenPx } from '../../base/space';
 
 /** How the viewer looks at images: kept from image to image, so that the eye can compare. */
@@ -12,17 +12,21 @@ export class ViewerState {
   #fitted = true;
   #image: Extent = { width: 1, height: 1 };
   #screen: Extent = { width: 1, height: 1 };
+  #fittedTo = this.#screen;
 
-  /** A new picture or a new window size; views of equal pictures stay where they are. */
+  /** A new picture or a new window size; views of equal pictures stay where they are, also when a row of jobs comes. */
   resize(image: Extent, screen: Extent): void {
     const other = image.width !== this.#image.width || image.height !== this.#image.height;
     this.#image = image;
     this.#screen = screen;
-    if (this.#fitted || other) this.fit();
+    const rowOnly =
+      screen.width === this.#fittedTo.width && Math.abs(screen.height - this.#fittedTo.height) <= MARGIN;
+    if (other || (this.#fitted && !rowOnly)) this.fit();
   }
 
   fit(): void {
     this.#fitted = true;
+    this.#fittedTo = this.#screen;
     this.camera = fit(this.#image, this.#screen);
   }
 
