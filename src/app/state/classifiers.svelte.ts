@@ -152,13 +152,20 @@ export class Classifiers {
     return this.client.engine((engine) => engine.exportClassifier(spec));
   }
 
-  /** Every fit calls a class by its new name. */
+  /** Every fit calls a class by its new name. One of that name before was deleted from the set, and is marked so. */
   async rename(from: string, to: string): Promise<void> {
+    const deleted = (name: string) => `${name} (deleted)`;
+    const names = new Map([
+      [from, to],
+      [to, deleted(to)],
+      [deleted(from), from],
+    ]);
     const renamed = (fit: ClassFitRecord): ClassFitRecord => ({
       ...fit,
-      spec: { ...fit.spec, classes: fit.spec.classes.map((name) => (name === from ? to : name)) },
+      spec: { ...fit.spec, classes: fit.spec.classes.map((name) => names.get(name) ?? name) },
     });
-    for (const fit of this.list) if (fit.spec.classes.includes(from)) await this.store.putFit(renamed(fit));
+    const concerned = this.list.filter(({ spec }) => spec.classes.some((name) => names.has(name)));
+    for (const fit of concerned) await this.store.putFit(renamed(fit));
     this.list = this.list.map(renamed);
     if (this.fit) this.fit = renamed(this.fit);
   }

@@ -174,6 +174,17 @@ describe('training on labels', () => {
     expect(world.fits.get(fit.id)?.spec.classes).toEqual(['bridge', 'pit']);
     expect(world.classifiers.fit?.spec.classes).toEqual(['bridge', 'pit']);
   });
+
+  it('a deleted class whose name another takes is told apart from it in every fit', async () => {
+    const world = await new World().open();
+    const fit = (await world.classifiers.start(PLAN, 'Linear head', ENTRIES))!;
+    await world.classifiers.rename('hole', 'bridge');
+    expect(world.fits.get(fit.id)?.spec.classes).toEqual(['bridge (deleted)', 'bridge']);
+    await world.classifiers.rename('bridge', 'hole');
+    expect(world.fits.get(fit.id)?.spec.classes).toEqual(['bridge', 'hole']);
+    await world.classifiers.rename('pit', 'bridge');
+    expect(world.classifiers.fit?.spec.classes).toEqual(['bridge (deleted)', 'hole']);
+  });
 });
 
 describe('telling classes', () => {
