@@ -1,14 +1,22 @@
+import { sizeOf } from '../../base/tensor';
 import type { TensorData } from '../../base/tensor';
+import { reshape } from '../../graph/ops/index';
 import { logPriors, perClass } from '../../nn/losses/long-tail';
 import { cosine } from '../../nn/schedules';
-import type { ClassifierContext } from '../classifier';
+import type { ClassifierContext, ClassifierSize } from '../classifier';
 import type { ViewCache } from '../kit/augmented-views';
 import { ClassSampler } from '../kit/class-sampling';
+import type { FeatureCache } from '../kit/feature-cache';
 import { oneHot } from '../kit/one-hot';
 import { BatchSampler } from '../kit/sampling';
+import type { NetRole, StepGraph } from '../kit/training-graph';
 import type { Domains } from './recame-agnostic';
 import type { RecameOptions } from './recame-options';
 
+/** @source methods.md 18.6 */
+export const OPTIMISER: NetRole['optimiser'] = { kind: 'adamw', weightDecay: 1e-4 };
+/** A handful of images is seen more often than epochs say: fewer steps than this teach nothing. */
+const LEAST_STEPS = 200;
 /** Steps at rate 0 that running statistics forget batches of classes in: 0.9²⁵ is 7 %. */
 const SETTLING = 25;
 
@@ -22,6 +30,19 @@ export interface BatchPlan {
   readonly stream: string;
   /** Fed beside the classes, where a branch learns them. */
   readonly domains?: Domains;
+  /** What the ensemble says of every kept view, for a student. */
+  readonly answers?: FeatureCache;
+}
+
+export type Shapes = Pick<ClassifierSize, 'taps'>;
+
+/** Features, labels and drawing of a batch inside a step. */
+export function batchOf({ input }: StepGraph, { taps }: Shapes, batch: number, classes: number) {
+  const shape = taps.level3!;
+  return {
+    x: reshape(input('packed', [batch, sizeOf(shape)]), [batch, ...shape]),
+    lesson: { labels: input('labels', [batch, classes]), drawn: input('drawn', [1, classes]) },
+  };
 }
 
 /** Batches of a training: images as often as they are, and where that is wanted, every other time classes alike. */
@@ -61,7 +82,7 @@ export class Batches {
     const rng = this.context.rng(`${this.plan.stream} views.${iteration}`);
     const places = Array.from(images, (image) => this.cache.at(image, rng.integer(this.cache.views)));
     const { classOf } = this.context.labels;
-    const { domains } = this.plan;
+    const { domains, answers } = this.plan;
     const labels = images.map((image) => classOf[image]);
     return {
       packed: await this.cache.store.batch(places),
@@ -73,9 +94,14 @@ export class Batches {
           domains.count,
         ),
       }),
+      ...(answers && { answers: await answers.batch(places) }),
     };
   }
 }
+
+/** Steps of the experts. */
+export const stepsOf = ({ perEpoch }: Batches, { epochs }: RecameOptions): number =>
+  Math.max(epochs * perEpoch, LEAST_STEPS);
 
 /** Length, rates and batches of a training: along half a cosine, and then at rate 0 until running statistics settle. */
 export function course(batches: Batches, steps: number, { learningRate }: RecameOptions) {

@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../../graph/builder';
-import { add, l2Normalise, mul, reduceMean, stopGradient, sub } from '../../graph/ops/index';
+import { add, l2Normalise, mul, reduceMean, sub } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
 import { uniformFanIn } from '../../nn/initialisers';
 import {
@@ -157,20 +157,31 @@ function metricLosses(
   return { centres, pairs: mul(sumOf(found.map((expert) => expert.pairs)), PAIRS) };
 }
 
+/** What a student learns from. */
+export interface Answers {
+  /** Mean of the experts' logits, [B,C] */
+  readonly logits: Value;
+  /** Where their vectors point in the mean, as unit vectors. [B,128] */
+  readonly direction: Value;
+}
+
+export const answersOf = (experts: readonly Expert[]): Answers => ({
+  logits: meanOf(experts.map(({ logits }) => logits)),
+  direction: l2Normalise(meanOf(experts.map(({ u }) => l2Normalise(u)))),
+});
+
 /**
  * What the student is moved by: the classes, the ensemble's logits, and the directions that its experts give.
  * @source methods.md 18.5 f
  */
 export function distillationLoss(
-  teachers: readonly Expert[],
+  { logits, direction }: Answers,
   student: Expert,
   { labels, drawn }: Lesson,
 ): Value {
-  const teacher = stopGradient(meanOf(teachers.map(({ logits }) => logits)));
-  const direction = stopGradient(l2Normalise(meanOf(teachers.map(({ u }) => l2Normalise(u)))));
   const error = sub(l2Normalise(student.u), direction);
   return add(
-    studentLoss(teacher, student.logits, add(student.logits, drawn), labels),
+    studentLoss(logits, student.logits, add(student.logits, drawn), labels),
     mul(reduceMean(mul(error, error)), FEATURES),
   );
 }

@@ -5,6 +5,11 @@ import { cosineLogits } from '../../nn/losses/metric';
 import type { Net } from '../../nn/net';
 import { regionalAttention } from '../../nn/regional-attention';
 import { residualBlock } from '../../nn/residual-blocks';
+import type { RecameOptions } from './recame-options';
+
+/** Names of the networks in a state. */
+export const EXPERTS = 'experts';
+export const STUDENT = 'student';
 
 /** Length of the vector that classes are told by. @source methods.md 18.3 */
 export const EMBEDDING = 128;
@@ -18,6 +23,12 @@ export interface ExpertForm {
   readonly width: number;
   readonly attention: boolean;
 }
+
+export const formOf = ({ width, attention }: RecameOptions, classes: number): ExpertForm => ({
+  classes,
+  width,
+  attention,
+});
 
 /** What one expert makes of features. */
 export interface Expert {

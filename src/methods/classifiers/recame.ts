@@ -1,60 +1,33 @@
 import { floatTensor, sizeOf } from '../../base/tensor';
-import { add, reshape } from '../../graph/ops/index';
+import { add } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
 import { FittedNet } from '../../nn/net';
-import type { Classifier, ClassifierContext, ClassifierSize } from '../classifier';
+import type { Classifier, ClassifierContext } from '../classifier';
 import type { FitProgress, Inputs, MethodState } from '../contract';
 import { cacheViews } from '../kit/augmented-views';
 import type { ViewCache } from '../kit/augmented-views';
 import { cacheBytes } from '../kit/feature-cache';
 import { fitByGradient } from '../kit/gradient-fit';
 import { netBytes, trainingBytes } from '../kit/training-graph';
-import type { NetRole, StepGraph, StepSpec } from '../kit/training-graph';
+import type { StepSpec } from '../kit/training-graph';
 import { DOMAINS, agnosticLosses, pseudoDomains, statisticsWidth } from './recame-agnostic';
 import type { Domains } from './recame-agnostic';
-import { Batches, course } from './recame-batches';
-import { distillationLoss, ensembleLosses } from './recame-losses';
-import { expert, expertName, expertsOf, meanOf, sumOf } from './recame-network';
-import type { ExpertForm } from './recame-network';
+import { Batches, OPTIMISER, batchOf, course, stepsOf } from './recame-batches';
+import type { Shapes } from './recame-batches';
+import { ensembleLosses } from './recame-losses';
+import { EXPERTS, STUDENT, expert, expertName, expertsOf, formOf, meanOf, sumOf } from './recame-network';
 import { RECAME_OPTIONS } from './recame-options';
 import type { RecameOptions } from './recame-options';
+import { answersBytes, fitStudent, studentStep, studentSteps } from './recame-student';
 
-/** Names of the networks in a state. */
-const EXPERTS = 'experts';
-const STUDENT = 'student';
 /** The network of the class-agnostic branch: of training alone, no state has it. */
 const AGNOSTIC = 'agnostic';
-
-/** The expert that takes all classes alike. */
-const BALANCED = 1;
-/** @source methods.md 18.6 */
-const OPTIMISER: NetRole['optimiser'] = { kind: 'adamw', weightDecay: 1e-4 };
 /** Epochs in which experts come to learn from each other. @source methods.md 18.9 */
 const RAMP_EPOCHS = 5;
-/** A handful of images is seen more often than epochs say: fewer steps than this teach nothing. */
-const LEAST_STEPS = 200;
-/** Share of the experts' steps that the student takes: it starts from the balanced one. */
-const STUDENT_SHARE = 1 / 3;
 
 const countOf = ({ experts }: RecameOptions): number => Number(experts);
-const formOf = ({ width, attention }: RecameOptions, classes: number): ExpertForm => ({
-  classes,
-  width,
-  attention,
-});
 const wantsStudent = (o: RecameOptions): boolean => o.distillation && countOf(o) > 1;
 const wantsPairs = ({ metric }: RecameOptions): boolean => metric === 'triplet' || metric === 'contrastive';
-
-type Shapes = Pick<ClassifierSize, 'taps'>;
-
-/** Features, labels and drawing of a batch inside a step. */
-function batchOf({ input }: StepGraph, { taps }: Shapes, batch: number, classes: number) {
-  const shape = taps.level3!;
-  return {
-    x: reshape(input('packed', [batch, sizeOf(shape)]), [batch, ...shape]),
-    lesson: { labels: input('labels', [batch, classes]), drawn: input('drawn', [1, classes]) },
-  };
-}
 
 /** @param domains that the class-agnostic branch tells; 0 without it */
 function expertStep(
@@ -81,28 +54,12 @@ function expertStep(
   };
 }
 
-function studentStep(size: Shapes, batch: number, classes: number, o: RecameOptions): StepSpec {
-  return {
-    nets: { [EXPERTS]: { frozen: true }, [STUDENT]: { optimiser: OPTIMISER } },
-    build(step) {
-      const { x, lesson } = batchOf(step, size, batch, classes);
-      const form = formOf(o, classes);
-      const teachers = expertsOf(step.net(EXPERTS), x, countOf(o), form);
-      const student = expert(step.net(STUDENT), x, STUDENT, form);
-      return { loss: distillationLoss(teachers, student, lesson) };
-    },
-  };
-}
-
 /** Images of each class that are trained on. */
 function trainedCounts({ classes, classOf, trained }: ClassifierContext['labels']): number[] {
   const counts = new Array<number>(classes.length).fill(0);
   for (const image of trained) counts[classOf[image]]++;
   return counts;
 }
-
-const stepsOf = ({ perEpoch }: Batches, { epochs }: RecameOptions): number =>
-  Math.max(epochs * perEpoch, LEAST_STEPS);
 
 async function* fitExperts(
   context: ClassifierContext,
@@ -118,12 +75,16 @@ async function* fitExperts(
     domains,
   });
   const { feeds, ...plan } = course(batches, stepsOf(batches, o), o);
+  // What a fit costs is told by the experts' steps: one of the student is as much of one as it is of them.
+  const student =
+    context.trial && wantsStudent(o) ? Math.ceil(studentSteps(stepsOf(batches, o)) / countOf(o)) : 0;
   const ramp = (iteration: number) => Math.min(iteration / (RAMP_EPOCHS * batches.perEpoch), 1);
   const found = yield* fitByGradient(context, {
     key: EXPERTS,
     phase: 'training of the experts',
     steps: { experts: expertStep(context, batches.size, counts, domains?.count ?? 0, o) },
     ...plan,
+    iterations: plan.iterations + student,
     feeds: async (step, iteration) => ({
       ...(await feeds(step, iteration)),
       ramp: floatTensor([], [ramp(iteration)]),
@@ -134,37 +95,6 @@ async function* fitExperts(
 
 const withoutBranch = (state: MethodState): MethodState =>
   Object.fromEntries(Object.entries(state).filter(([name]) => !name.startsWith(`${AGNOSTIC}.`)));
-
-/** The tensors of one expert as a student's. */
-const studentFrom = (state: MethodState, e: number): MethodState => {
-  const prefix = `${EXPERTS}.${expertName(e)}.`;
-  return Object.fromEntries(
-    Object.entries(state).flatMap(([name, tensor]) =>
-      name.startsWith(prefix) ? [[`${STUDENT}.${STUDENT}.${name.slice(prefix.length)}`, tensor]] : [],
-    ),
-  );
-};
-
-async function* fitStudent(
-  context: ClassifierContext,
-  cache: ViewCache,
-  counts: readonly number[],
-  experts: MethodState,
-  o: RecameOptions,
-): AsyncGenerator<FitProgress, MethodState> {
-  const batches = new Batches(context, cache, counts, {
-    wanted: o.batch,
-    alternating: true,
-    stream: STUDENT,
-  });
-  return yield* fitByGradient(context, {
-    key: STUDENT,
-    phase: 'training of the student',
-    steps: { student: studentStep(context, batches.size, counts.length, o) },
-    start: { ...experts, ...studentFrom(experts, BALANCED) },
-    ...course(batches, Math.ceil(STUDENT_SHARE * stepsOf(batches, o)), o),
-  });
-}
 
 const features = ({ taps }: Inputs): Value => taps.level3!;
 
@@ -207,6 +137,7 @@ export const recame: Classifier<RecameOptions> = {
     const steps = (domains: number) => [expertStep(size, batch, counts, domains, o), ...student];
     const cached =
       cacheBytes(size.images * o.views, sizeOf(size.taps.level3!)) +
+      (wantsStudent(o) ? answersBytes(size.images * o.views, size.classes) : 0) +
       (o.agnostic ? cacheBytes(size.images, statisticsWidth(size)) : 0);
     return {
       fitBytes: cached + trainingBytes(steps(o.agnostic ? DOMAINS : 0)),
@@ -224,11 +155,9 @@ export const recame: Classifier<RecameOptions> = {
       if (o.answer === 'student') context.remark('There is no student: the experts answer.');
       return experts;
     }
-    if (context.ending) {
-      context.remark('Ended by hand before the student: the experts answer.');
-      return experts;
-    }
-    return yield* fitStudent(context, cache, counts, experts, o);
+    const student = yield* fitStudent(context, cache, counts, experts, o);
+    if (!Object.keys(student).length) context.remark('Ended by hand before the student: the experts answer.');
+    return { ...experts, ...student };
   },
 
   classify(graph, inputs, state, o) {

@@ -77,10 +77,15 @@ describe('a fit', () => {
     expect(accuracyOf(rare, QUERY_OF.slice(48))).toBeGreaterThan(0.7);
   });
 
-  it('reports its phases; a handful of images gets 200 steps, its student a third and 25 for the running statistics', () => {
-    expect([...phases.keys()]).toEqual(['features', 'training of the experts', 'training of the student']);
+  it('reports its phases; a handful of images gets 200 steps, its student two thirds and 25 for the running statistics', () => {
+    expect([...phases.keys()]).toEqual([
+      'features',
+      'training of the experts',
+      "the experts' answers",
+      'training of the student',
+    ]);
     expect(phases.get('training of the experts')!.length).toBe(200);
-    expect(phases.get('training of the student')!.length).toBe(67 + 25);
+    expect(phases.get('training of the student')!.length).toBe(134 + 25);
     const losses = phases
       .get('training of the experts')!
       .flatMap(({ loss }) => (loss === undefined ? [] : [loss]));
@@ -229,6 +234,18 @@ describe('ends', () => {
     expect((await tell(state, { ...small, answer: 'student' })).student).toBeUndefined();
   });
 
+  it('by hand while the student waits for answers with the experts it has', async () => {
+    const remarks: string[] = [];
+    let ending = false;
+    const context = world({ remark: (text) => void remarks.push(text) });
+    const fitting = recame.fit(Object.defineProperty(context, 'ending', { get: () => ending }), small);
+    let step = await fitting.next();
+    for (; !step.done; step = await fitting.next()) ending ||= step.value.phase === "the experts' answers";
+    expect(Object.keys(step.value).some((name) => name.startsWith('student'))).toBe(false);
+    expect(remarks).toEqual(['Ended by hand before the student: the experts answer.']);
+    expect((await tell(step.value)).experts.length).toBe(3);
+  });
+
   it('by a cancel with nothing left on the device, and the same memory at every step until then', async () => {
     const before = runtime.ledger.liveBytes;
     const fitting = recame.fit(world(), small);
@@ -242,21 +259,25 @@ describe('ends', () => {
     expect(runtime.ledger.liveBytes).toBe(before);
   });
 
-  it('measures the cost of a step without a student', async () => {
+  it('measures the cost of a step, and counts the steps of a student by what they are of one', async () => {
     let cost: StepCost | undefined;
     const state = await fit(small, { trial: { report: (found) => void (cost = found) } });
     expect(state).toEqual({});
-    expect(cost!.iterations).toBe(200);
+    expect(cost!.iterations).toBe(200 + 45);
     expect(cost!.stepMs).toBeGreaterThan(0);
     await fit({ ...small, metric: 'triplet' }, { trial: { report: (found) => void (cost = found) } });
-    expect(cost!.iterations).toBe(225);
+    expect(cost!.iterations).toBe(225 + 45);
+    await fit({ ...small, distillation: false }, { trial: { report: (found) => void (cost = found) } });
+    expect(cost!.iterations).toBe(200);
   });
 
   it('states its memory, more of it for more views and classes', () => {
     const size = { ...world(), images: 70, classes: 5 };
     const { fitBytes, stateBytes } = recame.memory(size, small);
     expect(stateBytes).toBeGreaterThan(3 * 4 * 16 * 16 * 9);
-    expect(recame.memory(size, { ...small, views: 4 }).fitBytes - fitBytes).toBe(3 * 70 * 4 * 12 * 36);
+    expect(recame.memory(size, { ...small, views: 4 }).fitBytes - fitBytes).toBe(
+      3 * 70 * 4 * (12 * 36 + 5 + 128),
+    );
     expect(recame.memory({ ...size, classes: 14 }, small).stateBytes).toBeGreaterThan(stateBytes);
   });
 });
