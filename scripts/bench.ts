@@ -9,7 +9,16 @@ import { Engine } from '../src/engine/engine';
 import type { Options } from '../src/methods/options';
 import type { FitSpec } from '../src/protocol/engine-api';
 import { benchClasses } from './bench/classify';
-import { commandLine, knownRow, optionsOf, rowsIn, toNumber, usage, weightsOf } from './bench/command';
+import {
+  commandLine,
+  knownRow,
+  optionsOf,
+  rowsIn,
+  toNumber,
+  toVariant,
+  usage,
+  weightsOf,
+} from './bench/command';
 import { drawGood, readDataset } from './bench/dataset';
 import type { BenchImage, Dataset } from './bench/dataset';
 import { writeSection } from './bench/document';
@@ -35,6 +44,9 @@ npm run bench -- --task classify --data DIR[,DIR...] [options]   (--task classif
   --seed N[,N...]       one run for each; with several, their mean is printed too (default: 0)
   --provider P          cpu (onnxruntime-node), wasm or webgpu (headless Chromium) (default: cpu)
   --set M.OPTION=VALUE  a method's option, repeatable: --set patchcore.coresetShare=25
+  --variant NAME[:M.OPTION=VALUE,...]
+                        what these options are called in the rows, with more of them that it alone has; repeatable,
+                        one run each: --variant full --variant "no V-V path:semclip.valuePath=false"
   --shots N[,N...]      images of each class for methods that take a support set; 0 is the text alone (default: 5)
   --draws N             support sets drawn for each number of shots (default: 3)
   --clip NAME|FILE      the encoder of those that see tokens (default: sem-encoder); others take --backbone and --size
@@ -49,10 +61,17 @@ calibration and without decoding, inspectMsPerImage runs in batches as the app d
 forward pass of the same layers in the same run, stepMs and forwardMs a step of training and the forward pass of the
 same graph on the same batch, peakRssMb the process's peak until then.`;
 
+/** A method with options. */
+interface Kind {
+  readonly method: string;
+  /** What the options are called; empty where nothing is compared. */
+  readonly variant: string;
+  readonly options: Options;
+}
+
 interface Plan {
   readonly datasets: readonly Dataset[];
-  readonly methods: readonly string[];
-  readonly options: Readonly<Record<string, Options>>;
+  readonly kinds: readonly Kind[];
   readonly backbone: string;
   readonly size: number;
   readonly good: number | 'all';
@@ -81,6 +100,7 @@ function readFlags() {
         seed: { type: 'string', default: '0' },
         provider: { type: 'string', default: 'cpu' },
         set: { type: 'string', multiple: true, default: [] },
+        variant: { type: 'string', multiple: true, default: [''] },
         shots: { type: 'string', default: '5' },
         draws: { type: 'string', default: '3' },
         clip: { type: 'string', default: 'sem-encoder' },
@@ -111,12 +131,15 @@ function plan(flags: ReturnType<typeof readFlags>): Plan {
   if (leaveOut !== undefined && leaveOut !== 'group') usage(`--leave-out ${leaveOut}: only group is known`);
   return {
     datasets: list(flags.data!).map(readDataset),
-    methods,
-    options: Object.fromEntries(
-      methods.map((method) => [
-        method,
-        method === MEAN_IMAGE ? {} : optionsOf(method, Engine.method(method).options, flags.set),
-      ]),
+    kinds: methods.flatMap((method) =>
+      flags.variant.map((text) => {
+        const { name, settings } = toVariant(text);
+        const options =
+          method === MEAN_IMAGE
+            ? {}
+            : optionsOf(method, Engine.method(method).options, [...flags.set, ...settings]);
+        return { method, variant: name, options };
+      }),
     ),
     backbone: flags.backbone,
     size: toNumber('size', flags.size, 32),
@@ -145,10 +168,10 @@ async function rowOf<K extends Partial<Row>>(
   const row = { ...run, ...(await make()) } as unknown as Row;
   p.rows.push(row);
   if (p.json) writeFileSync(p.json, `${JSON.stringify(p.rows, null, 2)}\n`);
-  const { data, method, seed, shots, draw, leftOut } = row;
+  const { data, method, variant, seed, shots, draw, leftOut } = row;
   const drawn =
     shots === undefined ? '' : `, ${shots} shots, draw ${draw}${leftOut ? ` without ${leftOut}` : ''}`;
-  console.error(`${data} ${method} seed ${seed}${drawn}: done`);
+  console.error(`${data} ${[method, variant].filter(Boolean).join(' ')} seed ${seed}${drawn}: done`);
   return row;
 }
 
@@ -162,14 +185,14 @@ async function runOne(
   host: BenchHost,
   p: Plan,
   dataset: Dataset,
-  method: string,
+  { method, variant, options }: Kind,
   seed: number,
 ): Promise<Row> {
   const good = drawGood(dataset, p.good, seed);
   const spec: FitSpec = {
-    fitId: `${dataset.name}.${method}.${seed}` as FitId,
+    fitId: `${dataset.name}.${method}.${variant}.${seed}` as FitId,
     method,
-    options: p.options[method],
+    options,
     backboneId: weightsOf(p.backbone),
     side: p.size,
     seed,
@@ -178,7 +201,8 @@ async function runOne(
   const run = {
     data: dataset.name,
     method,
-    options: p.options[method],
+    ...(variant && { variant }),
+    options,
     backbone: p.backbone,
     size: p.size,
     seed,
@@ -201,16 +225,16 @@ async function runFewShot(
   host: BenchHost,
   p: Plan,
   dataset: Dataset,
-  method: string,
+  { method, variant, options }: Kind,
   { shots, draw, leftOut, seed }: { shots: number; draw: number; leftOut?: string; seed: number },
 ): Promise<Row> {
   const support = drawSupport(dataset, shots, draw, leftOut);
   const seesTokens = standsOn(Engine.method(method).needs) === 'clip';
   const backbone = seesTokens ? p.clip : p.backbone;
   const spec: FitSpec = {
-    fitId: `${dataset.name}.${method}.${shots}.${draw}.${leftOut}.${seed}` as FitId,
+    fitId: `${dataset.name}.${method}.${variant}.${shots}.${draw}.${leftOut}.${seed}` as FitId,
     method,
-    options: p.options[method],
+    options,
     backboneId: weightsOf(backbone),
     side: seesTokens ? await host.usualSide(weightsOf(backbone)) : p.size,
     seed,
@@ -220,7 +244,8 @@ async function runFewShot(
   const run = {
     data: dataset.name,
     method,
-    options: spec.options,
+    ...(variant && { variant }),
+    options,
     backbone,
     ...(seesTokens && { encoder: backbone }),
     size: spec.side,
@@ -250,7 +275,7 @@ async function runAllShots(
   host: BenchHost,
   p: Plan,
   dataset: Dataset,
-  method: string,
+  kind: Kind,
 ): Promise<readonly ShownRow[]> {
   const shown: ShownRow[] = [];
   const groups = p.leaveOut ? defectGroups(dataset) : [undefined];
@@ -260,7 +285,7 @@ async function runAllShots(
     for (let draw = 0; draw < (shots ? p.draws : 1); draw++)
       for (const leftOut of groups)
         for (const seed of p.seeds)
-          own.push(await runFewShot(host, p, dataset, method, { shots, draw, leftOut, seed }));
+          own.push(await runFewShot(host, p, dataset, kind, { shots, draw, leftOut, seed }));
     shown.push(...own.map((row) => ({ ...row })), ...(own.length > 1 ? [meanOf(own)] : []));
   }
   return shown;
@@ -334,13 +359,13 @@ async function main(): Promise<void> {
   const host = await openHost(p.provider);
   const shown: ShownRow[] = [];
   for (const dataset of p.datasets)
-    for (const method of p.methods) {
-      if (Engine.methods[method]?.needs.support) {
-        shown.push(...(await runAllShots(host, p, dataset, method)));
+    for (const kind of p.kinds) {
+      if (Engine.methods[kind.method]?.needs.support) {
+        shown.push(...(await runAllShots(host, p, dataset, kind)));
         continue;
       }
       const own: Row[] = [];
-      for (const seed of p.seeds) own.push(await runOne(host, p, dataset, method, seed));
+      for (const seed of p.seeds) own.push(await runOne(host, p, dataset, kind, seed));
       shown.push(...own.map((row) => ({ ...row })), ...(own.length > 1 ? [meanOf(own)] : []));
     }
   await host.close();

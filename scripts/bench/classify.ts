@@ -12,7 +12,7 @@ import type { Options } from '../../src/methods/options';
 import type { ClassFitSpec } from '../../src/protocol/classes-api';
 import { drawLongTail, drawShots } from './class-draws';
 import type { ClassDraw } from './class-draws';
-import { commandLine, knownRow, optionsOf, toNumber, usage, weightsOf } from './command';
+import { commandLine, knownRow, optionsOf, toNumber, toVariant, usage, weightsOf } from './command';
 import { readImages } from './dataset';
 import type { BenchImage } from './dataset';
 import { writeSection } from './document';
@@ -159,12 +159,6 @@ function weightsFor(method: string, flags: Flags): string {
   const own = flags.weights.map((text) => text.split('=')).find(([name]) => name === method)?.[1];
   const needs = Classifying.method(method).needs;
   return own ?? (standsOn(needs) === 'clip' ? flags.clip : flags.backbone);
-}
-
-/** A name, and the settings that are its own. @param text `NAME` or `NAME:M.OPTION=VALUE,...` */
-function toVariant(text: string): { readonly name: string; readonly settings: readonly string[] } {
-  const [name, ...rest] = text.split(':');
-  return { name, settings: rest.join(':').split(',').filter(Boolean) };
 }
 
 async function runOne(

@@ -40,6 +40,12 @@ export function optionsOf(
   return completeOptions(options, given);
 }
 
+/** A name, and the settings that are its own. @param text `NAME` or `NAME:M.OPTION=VALUE,...`, as `--variant` takes it */
+export function toVariant(text: string): { readonly name: string; readonly settings: readonly string[] } {
+  const [name, ...rest] = text.split(':');
+  return { name, settings: rest.join(':').split(',').filter(Boolean) };
+}
+
 /** Rows that an earlier command wrote. */
 export const rowsIn = <Row>(file: string): Row[] =>
   existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Row[]) : [];

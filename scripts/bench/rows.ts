@@ -6,6 +6,8 @@ import type { Figures } from './evaluate';
 export interface Row extends Figures {
   readonly data: string;
   readonly method: string;
+  /** What its options are called, where several are compared. */
+  readonly variant?: string;
   readonly options: Options;
   readonly backbone: string;
   readonly size: number;
@@ -121,6 +123,7 @@ const COSTS: readonly Column[] = [
 const COLUMNS: readonly Column[] = [
   text('data', 'data'),
   text('method', 'method'),
+  text('variant', 'variant'),
   text('good', 'nGood'),
   text('seed', 'seed'),
   ...['imageAuroc', 'imageAp', 'imageF1', 'pixelAuroc', 'pixelAp', 'aupro'].map((name) => figure(name)),
@@ -130,6 +133,7 @@ const COLUMNS: readonly Column[] = [
 const FEW_SHOT_COLUMNS: readonly Column[] = [
   text('data', 'data'),
   text('method', 'method'),
+  text('variant', 'variant'),
   text('shots', 'shots'),
   text('draw', 'draw'),
   text('left out', 'leftOut'),
@@ -140,9 +144,10 @@ const FEW_SHOT_COLUMNS: readonly Column[] = [
   ...COSTS.filter(([title]) => ['fit s', 'steps', 'inspect ms'].includes(title)),
 ];
 
-/** Header and rows of a table; few-shot runs have columns of their own. */
+/** Header and rows of a table; few-shot runs have columns of their own, and variants where there are some. */
 export function tableOf(rows: readonly ShownRow[]): string[][] {
-  const columns = rows.some(({ shots }) => shots !== undefined) ? FEW_SHOT_COLUMNS : COLUMNS;
+  const all = rows.some(({ shots }) => shots !== undefined) ? FEW_SHOT_COLUMNS : COLUMNS;
+  const columns = all.filter(([title]) => title !== 'variant' || rows.some(({ variant }) => variant));
   return [columns.map(([title]) => title), ...rows.map((row) => columns.map(([, show]) => show(row)))];
 }
 
