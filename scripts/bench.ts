@@ -6,19 +6,10 @@ import { AppError } from '../src/base/errors';
 import type { FitId } from '../src/base/ids';
 import { standsOn } from '../src/engine/describe';
 import { Engine } from '../src/engine/engine';
-import type { Options } from '../src/methods/options';
 import type { FitSpec } from '../src/protocol/engine-api';
 import { benchClasses } from './bench/classify';
-import {
-  commandLine,
-  knownRow,
-  optionsOf,
-  rowsIn,
-  toNumber,
-  toVariant,
-  usage,
-  weightsOf,
-} from './bench/command';
+import { commandLine, knownRow, rowsIn, toNumber, usage, variantsOf, weightsOf } from './bench/command';
+import type { Variant } from './bench/command';
 import { drawGood, readDataset } from './bench/dataset';
 import type { BenchImage, Dataset } from './bench/dataset';
 import { writeSection } from './bench/document';
@@ -61,17 +52,9 @@ calibration and without decoding, inspectMsPerImage runs in batches as the app d
 forward pass of the same layers in the same run, stepMs and forwardMs a step of training and the forward pass of the
 same graph on the same batch, peakRssMb the process's peak until then.`;
 
-/** A method with options. */
-interface Kind {
-  readonly method: string;
-  /** What the options are called; empty where nothing is compared. */
-  readonly variant: string;
-  readonly options: Options;
-}
-
 interface Plan {
   readonly datasets: readonly Dataset[];
-  readonly kinds: readonly Kind[];
+  readonly kinds: readonly Variant[];
   readonly backbone: string;
   readonly size: number;
   readonly good: number | 'all';
@@ -132,14 +115,7 @@ function plan(flags: ReturnType<typeof readFlags>): Plan {
   return {
     datasets: list(flags.data!).map(readDataset),
     kinds: methods.flatMap((method) =>
-      flags.variant.map((text) => {
-        const { name, settings } = toVariant(text);
-        const options =
-          method === MEAN_IMAGE
-            ? {}
-            : optionsOf(method, Engine.method(method).options, [...flags.set, ...settings]);
-        return { method, variant: name, options };
-      }),
+      variantsOf(method, method === MEAN_IMAGE ? {} : Engine.method(method).options, flags),
     ),
     backbone: flags.backbone,
     size: toNumber('size', flags.size, 32),
@@ -185,7 +161,7 @@ async function runOne(
   host: BenchHost,
   p: Plan,
   dataset: Dataset,
-  { method, variant, options }: Kind,
+  { method, variant, options }: Variant,
   seed: number,
 ): Promise<Row> {
   const good = drawGood(dataset, p.good, seed);
@@ -225,7 +201,7 @@ async function runFewShot(
   host: BenchHost,
   p: Plan,
   dataset: Dataset,
-  { method, variant, options }: Kind,
+  { method, variant, options }: Variant,
   { shots, draw, leftOut, seed }: { shots: number; draw: number; leftOut?: string; seed: number },
 ): Promise<Row> {
   const support = drawSupport(dataset, shots, draw, leftOut);
@@ -275,7 +251,7 @@ async function runAllShots(
   host: BenchHost,
   p: Plan,
   dataset: Dataset,
-  kind: Kind,
+  kind: Variant,
 ): Promise<readonly ShownRow[]> {
   const shown: ShownRow[] = [];
   const groups = p.leaveOut ? defectGroups(dataset) : [undefined];

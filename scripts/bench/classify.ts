@@ -12,7 +12,7 @@ import type { Options } from '../../src/methods/options';
 import type { ClassFitSpec } from '../../src/protocol/classes-api';
 import { drawLongTail, drawShots } from './class-draws';
 import type { ClassDraw } from './class-draws';
-import { commandLine, knownRow, optionsOf, toNumber, toVariant, usage, weightsOf } from './command';
+import { commandLine, knownRow, toNumber, usage, variantsOf, weightsOf } from './command';
 import { readImages } from './dataset';
 import type { BenchImage } from './dataset';
 import { writeSection } from './document';
@@ -267,11 +267,7 @@ export async function benchClasses(args: string[]): Promise<void> {
   };
   const kinds = methods.flatMap((method) =>
     shots.flatMap((few) =>
-      flags.variant.map((text) => {
-        const { name, settings } = toVariant(text);
-        const options = optionsOf(method, Classifying.method(method).options, [...flags.set, ...settings]);
-        return { method, variant: name, options, shots: few };
-      }),
+      variantsOf(method, Classifying.method(method).options, flags).map((kind) => ({ ...kind, shots: few })),
     ),
   );
   const host = new NodeHost();

@@ -24,7 +24,7 @@ export const weightsOf = (name: string): BackboneId =>
   (/[./]/.test(name) ? name : `builtin:${name}`) as BackboneId;
 
 /** Options of one method out of all --set flags. */
-export function optionsOf(
+function optionsOf(
   method: string,
   options: Readonly<Record<string, OptionSpec>>,
   settings: readonly string[],
@@ -40,11 +40,25 @@ export function optionsOf(
   return completeOptions(options, given);
 }
 
-/** A name, and the settings that are its own. @param text `NAME` or `NAME:M.OPTION=VALUE,...`, as `--variant` takes it */
-export function toVariant(text: string): { readonly name: string; readonly settings: readonly string[] } {
-  const [name, ...rest] = text.split(':');
-  return { name, settings: rest.join(':').split(',').filter(Boolean) };
+/** A method with options. */
+export interface Variant {
+  readonly method: string;
+  /** What the options are called; empty where nothing is compared. */
+  readonly variant: string;
+  readonly options: Options;
 }
+
+/** One method with the options of each `--variant`, on top of those of all `--set` flags. */
+export const variantsOf = (
+  method: string,
+  options: Readonly<Record<string, OptionSpec>>,
+  flags: { readonly set: readonly string[]; readonly variant: readonly string[] },
+): Variant[] =>
+  flags.variant.map((text) => {
+    const [variant, ...rest] = text.split(':');
+    const settings = rest.join(':').split(',').filter(Boolean);
+    return { method, variant, options: optionsOf(method, options, [...flags.set, ...settings]) };
+  });
 
 /** Rows that an earlier command wrote. */
 export const rowsIn = <Row>(file: string): Row[] =>

@@ -24,6 +24,8 @@ export interface ExpertForm {
   readonly attention: boolean;
 }
 
+export const countOf = ({ experts }: RecameOptions): number => Number(experts);
+
 export const formOf = ({ width, attention }: RecameOptions, classes: number): ExpertForm => ({
   classes,
   width,

@@ -8,11 +8,21 @@ import type { ViewCache } from '../kit/augmented-views';
 import { FeatureStore } from '../kit/feature-cache';
 import type { FeatureCache } from '../kit/feature-cache';
 import { fitByGradient } from '../kit/gradient-fit';
+import { stateInputs } from '../kit/state-inputs';
 import type { StepSpec } from '../kit/training-graph';
 import { Batches, OPTIMISER, batchOf, course, stepsOf } from './recame-batches';
 import type { Shapes } from './recame-batches';
 import { answersOf, distillationLoss } from './recame-losses';
-import { EMBEDDING, EXPERTS, STUDENT, expert, expertName, expertsOf, formOf } from './recame-network';
+import {
+  EMBEDDING,
+  EXPERTS,
+  STUDENT,
+  countOf,
+  expert,
+  expertName,
+  expertsOf,
+  formOf,
+} from './recame-network';
 import type { RecameOptions } from './recame-options';
 
 /** The expert that takes all classes alike. */
@@ -49,12 +59,9 @@ async function* answersOfViews(
 ): AsyncGenerator<FitProgress, FeatureCache> {
   const shape = context.taps.level3!;
   const graph = new GraphBuilder();
-  const values = Object.fromEntries(
-    Object.entries(experts).map(([name, tensor]) => [name, graph.input(name, tensor.shape)]),
-  );
   const x = reshape(graph.input('packed', [BATCH, sizeOf(shape)]), [BATCH, ...shape]);
-  const net = new FittedNet(graph, values, `${EXPERTS}.`);
-  const { logits, direction } = answersOf(expertsOf(net, x, Number(o.experts), formOf(o, classes)));
+  const net = new FittedNet(graph, stateInputs(graph, experts), `${EXPERTS}.`);
+  const { logits, direction } = answersOf(expertsOf(net, x, countOf(o), formOf(o, classes)));
   graph.output('answers', concat([logits, direction], 1));
   const program = await context.compile(graph.build());
   const width = classes + EMBEDDING;

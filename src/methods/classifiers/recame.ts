@@ -15,7 +15,17 @@ import type { Domains } from './recame-agnostic';
 import { Batches, OPTIMISER, batchOf, course, stepsOf } from './recame-batches';
 import type { Shapes } from './recame-batches';
 import { ensembleLosses } from './recame-losses';
-import { EXPERTS, STUDENT, expert, expertName, expertsOf, formOf, meanOf, sumOf } from './recame-network';
+import {
+  EXPERTS,
+  STUDENT,
+  countOf,
+  expert,
+  expertName,
+  expertsOf,
+  formOf,
+  meanOf,
+  sumOf,
+} from './recame-network';
 import { RECAME_OPTIONS } from './recame-options';
 import type { RecameOptions } from './recame-options';
 import { answersBytes, fitStudent, studentStep, studentSteps } from './recame-student';
@@ -25,7 +35,6 @@ const AGNOSTIC = 'agnostic';
 /** Epochs in which experts come to learn from each other. @source methods.md 18.9 */
 const RAMP_EPOCHS = 5;
 
-const countOf = ({ experts }: RecameOptions): number => Number(experts);
 const wantsStudent = (o: RecameOptions): boolean => o.distillation && countOf(o) > 1;
 const wantsPairs = ({ metric }: RecameOptions): boolean => metric === 'triplet' || metric === 'contrastive';
 

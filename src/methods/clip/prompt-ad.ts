@@ -21,6 +21,7 @@ import type { Detector, FitContext, FitProgress, Inputs, MethodState } from '../
 import { stackVectors } from '../kit/feature-cache';
 import { fitByGradient } from '../kit/gradient-fit';
 import { BatchSampler } from '../kit/sampling';
+import { stateInputs } from '../kit/state-inputs';
 import { trainingBytes } from '../kit/training-graph';
 import type { StepSpec } from '../kit/training-graph';
 import { blurOption, rateOption, stepsOption } from '../kit/training-options';
@@ -271,9 +272,7 @@ async function textPairs(
   learnt: MethodState,
 ): Promise<MethodState> {
   const graph = new GraphBuilder();
-  const vectors = Object.fromEntries(
-    Object.entries(learnt).map(([name, { shape }]) => [name, graph.input(name, shape)]),
-  );
+  const vectors = stateInputs(graph, learnt);
   const features = encodePrompts(graph, tower, texts, (task) => new FittedNet(graph, vectors, `${task}.`));
   for (const task of TASKS) {
     const { normal, abnormal } = promptVectors(features[task]);

@@ -10,6 +10,7 @@ import type { Detector, FitContext, FitProgress, FitSize, MethodState, StateValu
 import { cacheBytes } from '../kit/feature-cache';
 import { fitByGradient } from '../kit/gradient-fit';
 import { packMaps, packedWidth, unpackMaps } from '../kit/packed-taps';
+import { stateInputs } from '../kit/state-inputs';
 import { Trainer } from '../kit/trainer';
 import { netBytes, trainingBytes } from '../kit/training-graph';
 import type { StepSpec } from '../kit/training-graph';
@@ -140,9 +141,7 @@ async function referenceMeans(
   references: DeviceTensor,
 ): Promise<MethodState> {
   const graph = new GraphBuilder();
-  const values = Object.fromEntries(
-    Object.entries(state).map(([name, { shape }]) => [name, graph.input(name, shape)]),
-  );
+  const values = stateInputs(graph, state);
   const parts = unpackMaps(graph.input('references', references.shape), trunk.shapes(context));
   scalesOf(trunk, values, parts, context).forEach((x, i) =>
     graph.output(referenceName(i), reduceMean(x, [0], true)),
