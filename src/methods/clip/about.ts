@@ -9,9 +9,10 @@ export const SEM_CLIP_SOURCE: Citation = {
     "The paper's equations; where it is silent, CLIP-AD's SDP+ (ByChelsea's code), which it builds on: losses, " +
     'temperature 100, enlarging, ln_post and projection of the V-V path. Different from the paper: transformation ' +
     "layers start at the encoder's own projection and add to it, the encoder's text map is added to the map, the loss " +
-    'is taken at a quarter of the side, images are mirrored, and what words say of a whole image counts as far as it is ' +
-    "right on the support set's own images; each is an option. Without images, texts alone tell defects: by the patches " +
-    'of the last level and the class token. Classes without images are never chosen by the class head.',
+    'is taken at a quarter of the side, images are mirrored, what words say of a whole image counts as far as it is ' +
+    "right on the support set's own images, and the class head's logits are divided by 3; each is an option. Without " +
+    'images, texts alone tell defects: by the patches of the last level and the class token. Classes without images ' +
+    'are never chosen by the class head.',
 };
 
 export const SEM_CLIP_ABOUT: About = {

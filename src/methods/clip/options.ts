@@ -14,6 +14,7 @@ export type SemClipOptions = {
   readonly focalCut: boolean;
   readonly headSteps: number;
   readonly headInputs: string;
+  readonly headTemperature: number;
   readonly headWeight: number;
   readonly patchReduce: string;
   readonly similarityTemperature: number;
@@ -119,6 +120,13 @@ export const SEM_CLIP_OPTIONS: OptionSpecs<SemClipOptions> = {
     label: 'Class head sees',
     help: 'The class tokens that classes are learnt from.',
   },
+  headTemperature: number(
+    'Temperature of the class head',
+    'Divides its logits: taught on few images it is surer than it is right. 1: the paper.',
+    3,
+    20,
+    { min: 1 },
+  ),
   headWeight: number(
     'Weight of the class head',
     'Its share in a class where weights are fixed; the rest is similarity with texts.',

@@ -243,7 +243,7 @@ function classesOf(
   o: SemClipOptions,
 ): ClassShares<Value> {
   if (!(`${HEAD}.weight` in state)) return textAlone(wholeImageShares(classTokenOf(inputs, 4), state.texts));
-  const head = headShares(state, headInputs(inputs, o));
+  const head = headShares(state, headInputs(inputs, o), o.headTemperature);
   const trusted = 'trust' in state;
   const text = trusted
     ? wholeImageShares(classTokenOf(inputs, 4), state.texts)

@@ -148,5 +148,12 @@ export function fittedLogits(state: StateValues, x: Value): Value {
   return headLogits(net, standard, state[`${HEAD}.present`], units ? { units } : undefined);
 }
 
-/** Shares of classes by the head. @param x raw rows [B,D] @returns [B,C] @source equation 22 */
-export const headShares = (state: StateValues, x: Value): Value => softmax(fittedLogits(state, x));
+/**
+ * Shares of classes by the head.
+ * @param x raw rows [B,D]
+ * @param temperature divides the logits
+ * @returns [B,C]
+ * @source methods.md 17.2, equation 22, where the temperature is 1
+ */
+export const headShares = (state: StateValues, x: Value, temperature = 1): Value =>
+  softmax(mul(fittedLogits(state, x), 1 / temperature));

@@ -257,6 +257,7 @@ describe('options', () => {
     { textMap: 0, textScore: 2 },
     { blurSigma: 0 },
     { textTrust: true },
+    { headTemperature: 1 },
   ])('%j: fits, and scores in another way', async (changed) => {
     const own = { ...fixed, ...changed };
     const [usual, other] = [
