@@ -118,7 +118,11 @@ export const semclip: Detector<SemClipOptions> = {
       wanted.head && o.textTrust && textTrust(features.tokens, support.normal, texts.classes, two);
     if (trust) context.remark(trustRemark(trust));
     const head: MethodState = {
-      ...(wanted.head && (yield* fitHead(context, features.labelled, classes, { steps: o.headSteps }))),
+      ...(wanted.head &&
+        (yield* fitHead(context, features.labelled, classes, {
+          steps: o.headSteps,
+          temperature: o.headTemperature,
+        }))),
       ...(trust && { trust }),
     };
     if (!wanted.maps) return { ...known, ...head };
@@ -243,7 +247,7 @@ function classesOf(
   o: SemClipOptions,
 ): ClassShares<Value> {
   if (!(`${HEAD}.weight` in state)) return textAlone(wholeImageShares(classTokenOf(inputs, 4), state.texts));
-  const head = headShares(state, headInputs(inputs, o), o.headTemperature);
+  const head = headShares(state, headInputs(inputs, o));
   const trusted = 'trust' in state;
   const text = trusted
     ? wholeImageShares(classTokenOf(inputs, 4), state.texts)

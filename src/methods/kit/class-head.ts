@@ -1,4 +1,4 @@
-import { floatTensor } from '../../base/tensor';
+import { floatTensor, floats } from '../../base/tensor';
 import type { TensorData } from '../../base/tensor';
 import { add, linear, mul, relu, softmax, sub } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
@@ -53,6 +53,8 @@ export interface HeadTraining {
   readonly steps: number;
   /** Units of a hidden layer, none when left out; a share of them is left out of every step. */
   readonly hidden?: { readonly units: number; readonly dropout: number };
+  /** Divides the logits of the fitted head; they stay as trained when left out. */
+  readonly temperature?: number;
 }
 
 /**
@@ -93,7 +95,7 @@ export async function* fitHead(
   context: FitWorld,
   { rows, classOf }: LabelledRows,
   classes: number,
-  { steps, hidden }: HeadTraining,
+  { steps, hidden, temperature }: HeadTraining,
 ): AsyncGenerator<FitProgress, MethodState> {
   const { rows: standard, standard: by } = standardised(rows);
   const width = rows[0].length;
@@ -118,12 +120,30 @@ export async function* fitHead(
         ...(hidden && { keep: dropout(context, iteration, rows.length, hidden) }),
       }),
     });
-    return { ...state, 'head.mean': by.mean, 'head.std': by.std, 'head.present': present };
+    return {
+      ...state,
+      ...(temperature && dividedOutput(state, temperature)),
+      'head.mean': by.mean,
+      'head.std': by.std,
+      'head.present': present,
+    };
   } finally {
     kept.x.dispose();
     kept.labels.dispose();
   }
 }
+
+/** The last layer, its logits divided. */
+const dividedOutput = (state: MethodState, by: number): MethodState =>
+  Object.fromEntries(
+    [`${HEAD}.weight`, `${HEAD}.bias`].map((name) => [
+      name,
+      floatTensor(
+        state[name].shape,
+        floats(state[name]).map((value) => value / by),
+      ),
+    ]),
+  );
 
 /** Which units of a hidden layer a step keeps. @returns [rows,units] */
 function dropout(
@@ -148,12 +168,5 @@ export function fittedLogits(state: StateValues, x: Value): Value {
   return headLogits(net, standard, state[`${HEAD}.present`], units ? { units } : undefined);
 }
 
-/**
- * Shares of classes by the head.
- * @param x raw rows [B,D]
- * @param temperature divides the logits
- * @returns [B,C]
- * @source methods.md 17.2, equation 22, where the temperature is 1
- */
-export const headShares = (state: StateValues, x: Value, temperature = 1): Value =>
-  softmax(mul(fittedLogits(state, x), 1 / temperature));
+/** Shares of classes by the head. @param x raw rows [B,D] @returns [B,C] @source equation 22 */
+export const headShares = (state: StateValues, x: Value): Value => softmax(fittedLogits(state, x));

@@ -270,6 +270,15 @@ describe('options', () => {
     expect(all(other)).not.toEqual(all(usual));
   });
 
+  it('the temperature is in the fitted head: logits of a third', async () => {
+    const [asTrained, calmed] = [
+      await fitToEnd(semclip, fewShot(), { ...short, headTemperature: 1 }),
+      await fitToEnd(semclip, fewShot(), { ...short, headTemperature: 3 }),
+    ];
+    for (const name of ['head.weight', 'head.bias'])
+      expect(floats(calmed[name])).toEqual(floats(asTrained[name]).map((value) => value / 3));
+  });
+
   it('without similarity, classes are those of the head; of the last level alone, the head is a quarter as wide', async () => {
     const state = await fitToEnd(semclip, fewShot(), { ...short, multiLayer: false });
     expect(state['head.weight'].shape).toEqual([3, WORLD.width]);
