@@ -1,14 +1,12 @@
 /** `npm run bench -- --help` */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { AppError } from '../src/base/errors';
 import type { FitId } from '../src/base/ids';
 import { standsOn } from '../src/engine/describe';
 import { Engine } from '../src/engine/engine';
 import type { FitSpec } from '../src/protocol/engine-api';
 import { benchClasses } from './bench/classify';
-import { commandLine, knownRow, rowsIn, toNumber, usage, variantsOf, weightsOf } from './bench/command';
+import { commandLine, knownRow, rowsIn, variantsOf, weightsOf } from './bench/command';
 import type { Variant } from './bench/command';
 import { drawGood, readDataset } from './bench/dataset';
 import type { BenchImage, Dataset } from './bench/dataset';
@@ -21,6 +19,7 @@ import { encodeNpy } from './bench/npy';
 import { meanOf, printTable, tableOf } from './bench/rows';
 import type { Row, ShownRow } from './bench/rows';
 import { classFigures, defectGroups, drawSupport, shareUnlike } from './bench/support';
+import { readFlags, runCommand, toNumber, usage } from './command-line';
 
 const HELP = `Fits and inspects data sets in the MVTec layout with the app's own engine and prints what comes out.
 
@@ -71,36 +70,30 @@ interface Plan {
   readonly doc: string | undefined;
 }
 
-function readFlags() {
-  try {
-    return parseArgs({
-      options: {
-        data: { type: 'string' },
-        methods: { type: 'string', default: 'patchcore,padim' },
-        backbone: { type: 'string', default: 'efficientnet-lite0' },
-        size: { type: 'string', default: '224' },
-        good: { type: 'string', default: 'all' },
-        seed: { type: 'string', default: '0' },
-        provider: { type: 'string', default: 'cpu' },
-        set: { type: 'string', multiple: true, default: [] },
-        variant: { type: 'string', multiple: true, default: [''] },
-        shots: { type: 'string', default: '5' },
-        draws: { type: 'string', default: '3' },
-        clip: { type: 'string', default: 'sem-encoder' },
-        'leave-out': { type: 'string' },
-        json: { type: 'string' },
-        resume: { type: 'boolean', default: false },
-        maps: { type: 'string' },
-        doc: { type: 'string' },
-        help: { type: 'boolean', default: false },
-      },
-    }).values;
-  } catch (error) {
-    return usage((error as Error).message.split('\n')[0]);
-  }
-}
+const FLAGS = {
+  data: { type: 'string' },
+  methods: { type: 'string', default: 'patchcore,padim' },
+  backbone: { type: 'string', default: 'efficientnet-lite0' },
+  size: { type: 'string', default: '224' },
+  good: { type: 'string', default: 'all' },
+  seed: { type: 'string', default: '0' },
+  provider: { type: 'string', default: 'cpu' },
+  set: { type: 'string', multiple: true, default: [] as string[] },
+  variant: { type: 'string', multiple: true, default: [''] as string[] },
+  shots: { type: 'string', default: '5' },
+  draws: { type: 'string', default: '3' },
+  clip: { type: 'string', default: 'sem-encoder' },
+  'leave-out': { type: 'string' },
+  json: { type: 'string' },
+  resume: { type: 'boolean', default: false },
+  maps: { type: 'string' },
+  doc: { type: 'string' },
+  help: { type: 'boolean', default: false },
+} as const;
 
-function plan(flags: ReturnType<typeof readFlags>): Plan {
+type Flags = ReturnType<typeof readFlags<typeof FLAGS>>;
+
+function plan(flags: Flags): Plan {
   const list = (text: string) => text.split(',').filter(Boolean);
   if (!flags.data) usage('--data is missing; --help explains');
   const methods = list(flags.methods);
@@ -326,7 +319,7 @@ const round = (value: number, digits: number): number => Number(value.toFixed(di
 async function main(): Promise<void> {
   if (process.argv.some((flag, i) => flag === 'classify' && process.argv[i - 1] === '--task'))
     return benchClasses(process.argv.slice(2));
-  const flags = readFlags();
+  const flags = readFlags(FLAGS);
   if (flags.help) {
     console.log(HELP);
     return;
@@ -354,11 +347,4 @@ async function main(): Promise<void> {
   }
 }
 
-main().catch((error: unknown) => {
-  if (error instanceof AppError) {
-    console.error(`bench: ${error.message}${error.hint && ` (${error.hint})`}`);
-    process.exitCode = 2;
-    return;
-  }
-  throw error;
-});
+await runCommand('bench', main);

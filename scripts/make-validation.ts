@@ -1,24 +1,29 @@
-/**
- * Makes data to choose defaults on without looking at a test image: `npm run make:validation -- --data DIR[,DIR...]
- * --out DIR`. A quarter of each set's good images is held out as `test/good`, and once more with synthetic defects
- * pasted on as `test/synthetic`; the rest is `train/good`.
- */
+/** `npm run make:validation -- --help` */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { Rng } from '../src/base/rng';
 import { withDefect } from '../src/methods/kit/synthetic-defects';
 import { readDataset } from './bench/dataset';
+import type { Dataset } from './bench/dataset';
+import { readFlags, runCommand, toNumber, usage } from './command-line';
 
 const SHARE = 0.25;
 /** Defective images of each held-out one. */
 const VARIANTS = 2;
 
-const { values: flags } = parseArgs({
-  options: { data: { type: 'string' }, out: { type: 'string' }, seed: { type: 'string', default: '0' } },
-});
-if (!flags.data || !flags.out) throw new Error('--data DIR[,DIR...] and --out DIR are needed');
+const HELP = `Makes data to choose defaults on without looking at a test image. A quarter of each set's good images is held out as
+test/good, and once more with synthetic defects pasted on as test/synthetic; the rest is train/good.
+
+npm run make:validation -- --data DIR[,DIR...] --out DIR [--seed N]`;
+
+const text = { type: 'string' } as const;
+const FLAGS = {
+  data: text,
+  out: text,
+  seed: { ...text, default: '0' },
+  help: { type: 'boolean', default: false },
+} as const;
 
 interface Grey {
   readonly values: Float32Array;
@@ -42,13 +47,13 @@ async function writeGrey(path: string, { values, side }: Grey): Promise<void> {
     .toFile(path);
 }
 
-for (const folder of flags.data.split(',')) {
-  const { name, good } = readDataset(folder);
-  const rng = new Rng(Number(flags.seed), `validation.${name}`);
+/** Writes the validation data of one set. */
+async function split({ name, good }: Dataset, folder: string, seed: number): Promise<void> {
+  const rng = new Rng(seed, `validation.${name}`);
   const images = await Promise.all(good.map(({ file }) => readGrey(file)));
   const order = rng.permutation(images.length);
   const held = Math.round(SHARE * images.length);
-  const out = (path: string) => join(flags.out!, `${name}-validation`, path);
+  const out = (path: string) => join(folder, `${name}-validation`, path);
   for (const [i, at] of order.entries()) {
     const image = images[at];
     if (i >= held) {
@@ -70,3 +75,17 @@ for (const folder of flags.data.split(',')) {
     `${out('')}: ${images.length - held} to fit on, ${held} good and ${VARIANTS * held} defective to inspect`,
   );
 }
+
+async function main(): Promise<void> {
+  const flags = readFlags(FLAGS);
+  if (flags.help) {
+    console.log(HELP);
+    return;
+  }
+  const data = flags.data ?? usage('--data is missing; --help explains');
+  const out = flags.out ?? usage('--out is missing; --help explains');
+  const seed = toNumber('seed', flags.seed, 0);
+  for (const set of data.split(',').map(readDataset)) await split(set, out, seed);
+}
+
+await runCommand('make:validation', main);

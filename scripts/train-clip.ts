@@ -1,9 +1,7 @@
 /** `npm run train:clip -- --help` */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import * as ort from 'onnxruntime-node';
-import { AppError } from '../src/base/errors';
 import { loadBackbone } from '../src/engine/backbones';
 import type { NetVectors } from '../src/methods/kit/trainer';
 import { nodeBackend } from '../src/runtime/node';
@@ -13,6 +11,7 @@ import type { Ranges } from '../src/sample/ranges';
 import { ClipTokenizer } from '../src/text/tokenizer';
 import { semEncoderConfig } from '../src/nn/clip/sem-encoder';
 import { bytesAsSource } from '../src/weights/byte-source';
+import { readFlags, runCommand, usage } from './command-line';
 import { ship } from './models-manifest';
 import { Captions } from './train-clip/captions';
 import { namedTensors } from './train-clip/encoder';
@@ -51,33 +50,21 @@ const HELD_OUT = 256;
 const COMPARED = 8;
 const PRINT_EVERY_MS = 20_000;
 
-const usage = (message: string): never => {
-  throw new AppError('usage', message);
-};
+const text = { type: 'string' } as const;
+const FLAGS = {
+  minutes: { ...text, default: String(MINUTES) },
+  images: text,
+  seed: { ...text, default: '0' },
+  average: { ...text, default: '0.999' },
+  dropout: { ...text, default: '0.1' },
+  noise: { ...text, default: '0.1' },
+  out: { ...text, default: 'public/models' },
+  cache: { ...text, default: '.cache/train-clip' },
+  fresh: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const;
 
-function readFlags() {
-  const text = { type: 'string' } as const;
-  try {
-    return parseArgs({
-      options: {
-        minutes: { ...text, default: String(MINUTES) },
-        images: text,
-        seed: { ...text, default: '0' },
-        average: { ...text, default: '0.999' },
-        dropout: { ...text, default: '0.1' },
-        noise: { ...text, default: '0.1' },
-        out: { ...text, default: 'public/models' },
-        cache: { ...text, default: '.cache/train-clip' },
-        fresh: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    }).values;
-  } catch (error) {
-    return usage((error as Error).message.split('\n')[0]);
-  }
-}
-
-type Flags = ReturnType<typeof readFlags>;
+type Flags = ReturnType<typeof readFlags<typeof FLAGS>>;
 
 function toNumber(flag: keyof Flags, text: string, least: number, most: number): number {
   const value = Number(text);
@@ -181,12 +168,8 @@ const inWords = ({ imageAuroc, genericAuroc, pixelAuroc, accuracy }: Figures): s
   `image AUROC ${imageAuroc.toFixed(3)} (generic ${genericAuroc.toFixed(3)}), pixel ${pixelAuroc.toFixed(3)}, ` +
   `accuracy ${accuracy.toFixed(3)}`;
 
-try {
-  const flags = readFlags();
+await runCommand('train:clip', async () => {
+  const flags = readFlags(FLAGS);
   if (flags.help) console.log(HELP);
   else await run(flags);
-} catch (error) {
-  if (!(error instanceof AppError)) throw error;
-  console.error([error.message, error.hint].filter(Boolean).join('\n'));
-  process.exitCode = 1;
-}
+});

@@ -1,7 +1,7 @@
 /** `npm run bench -- --task classify --help` */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { isDeepStrictEqual } from 'node:util';
 import type { FitId } from '../../src/base/ids';
 import { Classifying } from '../../src/engine/classification';
 import { classReport } from '../../src/metrics/class-report';
@@ -10,9 +10,10 @@ import { calibrationError, rightWhenSure, topProbabilities } from '../../src/met
 import { standsOn } from '../../src/engine/describe';
 import type { Options } from '../../src/methods/options';
 import type { ClassFitSpec } from '../../src/protocol/classes-api';
+import { readFlags, toNumber, usage } from '../command-line';
 import { drawLongTail, drawShots } from './class-draws';
 import type { ClassDraw } from './class-draws';
-import { commandLine, knownRow, toNumber, usage, variantsOf, weightsOf } from './command';
+import { commandLine, knownRow, variantsOf, weightsOf } from './command';
 import { readImages } from './dataset';
 import type { BenchImage } from './dataset';
 import { writeSection } from './document';
@@ -123,37 +124,28 @@ type Run = Pick<
   'data' | 'method' | 'variant' | 'options' | 'backbone' | 'size' | 'seed' | 'shots' | 'imbalance' | 'draw'
 >;
 
-function readFlags(args: string[]) {
-  const text = { type: 'string' } as const;
-  try {
-    return parseArgs({
-      args,
-      options: {
-        task: text,
-        data: text,
-        methods: { ...text, default: 'linear,nearest-mean,knn' },
-        shots: { ...text, default: '5' },
-        imbalance: text,
-        draws: { ...text, default: '3' },
-        seed: { ...text, default: '0' },
-        backbone: { ...text, default: 'efficientnet-lite0' },
-        clip: { ...text, default: 'sem-encoder' },
-        weights: { ...text, multiple: true, default: [] },
-        size: text,
-        set: { ...text, multiple: true, default: [] },
-        variant: { ...text, multiple: true, default: [''] },
-        json: text,
-        resume: { type: 'boolean', default: false },
-        doc: text,
-        help: { type: 'boolean', default: false },
-      },
-    }).values;
-  } catch (error) {
-    return usage((error as Error).message.split('\n')[0]);
-  }
-}
+const text = { type: 'string' } as const;
+const FLAGS = {
+  task: text,
+  data: text,
+  methods: { ...text, default: 'linear,nearest-mean,knn' },
+  shots: { ...text, default: '5' },
+  imbalance: text,
+  draws: { ...text, default: '3' },
+  seed: { ...text, default: '0' },
+  backbone: { ...text, default: 'efficientnet-lite0' },
+  clip: { ...text, default: 'sem-encoder' },
+  weights: { ...text, multiple: true, default: [] as string[] },
+  size: text,
+  set: { ...text, multiple: true, default: [] as string[] },
+  variant: { ...text, multiple: true, default: [''] as string[] },
+  json: text,
+  resume: { type: 'boolean', default: false },
+  doc: text,
+  help: { type: 'boolean', default: false },
+} as const;
 
-type Flags = ReturnType<typeof readFlags>;
+type Flags = ReturnType<typeof readFlags<typeof FLAGS>>;
 
 function weightsFor(method: string, flags: Flags): string {
   const own = flags.weights.map((text) => text.split('=')).find(([name]) => name === method)?.[1];
@@ -237,7 +229,7 @@ const COLUMNS: readonly Column[] = [
 
 /** The command `--task classify`. @throws usage */
 export async function benchClasses(args: string[]): Promise<void> {
-  const flags = readFlags(args);
+  const flags = readFlags(FLAGS, args);
   if (flags.help) {
     console.log(HELP);
     return;

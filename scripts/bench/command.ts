@@ -1,23 +1,10 @@
 /** What the bench's commands share. */
 import { existsSync, readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
-import { AppError } from '../../src/base/errors';
 import type { BackboneId } from '../../src/base/ids';
 import { completeOptions } from '../../src/methods/options';
 import type { OptionSpec, Options } from '../../src/methods/options';
-
-/** @throws usage */
-export const usage = (message: string): never => {
-  throw new AppError('usage', message);
-};
-
-/** @throws usage */
-export function toNumber(flag: string, text: string, least: number): number {
-  const value = Number(text);
-  return Number.isInteger(value) && value >= least
-    ? value
-    : usage(`--${flag} ${text}: a whole number from ${least} on`);
-}
+import { usage } from '../command-line';
 
 /** Weights by the name of a built-in, or a file. */
 export const weightsOf = (name: string): BackboneId =>
