@@ -27,6 +27,7 @@ import type { TapRole } from '../../nn/backbones/backbone';
 import { filledWith, uniformBy, uniformFanIn } from '../../nn/initialisers';
 import { FittedNet } from '../../nn/net';
 import type { Net } from '../../nn/net';
+import { constantRate, cosine } from '../../nn/schedules';
 import type { Detector, FitContext, FitSize } from '../contract';
 import { SCALE_OPTION, channelScales, scaled, wantsScale } from '../kit/channel-scale';
 import { cacheBytes, cacheFeatures } from '../kit/feature-cache';
@@ -238,8 +239,8 @@ export const fastflow: Detector<FastFlowOptions> = {
     where: 'arXiv 2111.07677, 2021',
     reference:
       "gathierry's and anomalib's code: a trainable layer norm before each flow, which the paper lacks; its scale is " +
-      'counted in the likelihood here, unless the published one is chosen. Training ends by held-out good images, not ' +
-      'by the best on test images.',
+      'counted in the likelihood here and the rate falls along half a cosine, unless the published one is chosen. ' +
+      'Training ends by held-out good images, not by the best on test images.',
   },
   about: {
     summary: 'Learns the density of good features at every place; what is improbable is strange.',
@@ -262,7 +263,7 @@ export const fastflow: Detector<FastFlowOptions> = {
         { value: 'published', label: 'as published' },
       ],
       label: 'Likelihood',
-      help: 'The published one leaves out the scale of the norm; held-out images then say nothing and training runs its whole length. Its rate is 0.001.',
+      help: 'The published one leaves out the scale of the norm; held-out images then say nothing and training runs its whole length. Its rate is 0.001 and stays.',
     },
     conv3x3Only: {
       kind: 'flag',
@@ -306,12 +307,14 @@ export const fastflow: Detector<FastFlowOptions> = {
     const scales = await channelScales(cache, shapes, trained, wantsScale(o.featureScale, context.backbone));
     const permutations = drawPermutations(context, shapes);
     const sampler = new BatchSampler(context, trained, o.batch);
+    const schedule =
+      o.likelihood === 'published' ? constantRate(o.learningRate) : cosine(o.learningRate, o.steps);
     const feedsOf = async (batch: Int32Array) => ({ packed: await cache.batch(batch) });
     const state = yield* fitByGradient(context, {
       key: 'flow',
       steps: { likelihood: stepOf(context, sampler.batch, o, permutations, scales) },
       iterations: o.steps,
-      rate: () => o.learningRate,
+      rate: (_net, iteration) => schedule(iteration),
       feeds: (_step, iteration) => feedsOf(sampler.at(iteration)),
       heldOut: {
         images: o.likelihood === 'published' ? new Int32Array() : heldOut,
