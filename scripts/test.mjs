@@ -41,7 +41,9 @@ function vitest(project) {
   const env = lane === 'long' ? { LONG: '1' } : {};
   if (project === 'browser' || project === 'e2e') env.CHROMIUM = ensureChromium();
   if (project === 'e2e') ensureBuilt();
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  // Tests that take minutes each are named as they end.
+  const shown = `--reporter=${lane === 'long' ? 'verbose' : 'default'}`;
+  const reporters = [shown, '--reporter=json', `--outputFile.json=${report}`];
   const status = node(
     [bin('vitest', 'vitest.mjs'), 'run', '--project', project, ...reporters, ...extra],
     env,
