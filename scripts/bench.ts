@@ -318,7 +318,7 @@ const round = (value: number, digits: number): number => Number(value.toFixed(di
 
 async function main(): Promise<void> {
   if (process.argv.some((flag, i) => flag === 'classify' && process.argv[i - 1] === '--task'))
-    return benchClasses(process.argv.slice(2));
+    return benchClasses();
   const flags = readFlags(FLAGS);
   if (flags.help) {
     console.log(HELP);

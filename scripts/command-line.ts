@@ -8,13 +8,10 @@ export const usage = (message: string): never => {
   throw new AppError('usage', message);
 };
 
-/** The values of flags. @param args of the process where none are given @throws usage */
-export function readFlags<const Options extends NonNullable<ParseArgsConfig['options']>>(
-  options: Options,
-  args?: string[],
-) {
+/** The values of the flags that the process was given. @throws usage */
+export function readFlags<const Options extends NonNullable<ParseArgsConfig['options']>>(options: Options) {
   try {
-    return parseArgs({ options, ...(args && { args }) }).values;
+    return parseArgs({ options }).values;
   } catch (error) {
     return usage((error as Error).message.split('\n')[0]);
   }
@@ -28,7 +25,7 @@ export function toNumber(flag: string, text: string, least: number): number {
     : usage(`--${flag} ${text}: a whole number from ${least} on`);
 }
 
-/** Runs a command. A usage error ends it by what it says and exit code 2; any other is a defect and keeps its stack. */
+/** Runs a command. An `AppError` ends it by what it says and exit code 2; any other is a defect and keeps its stack. */
 export async function runCommand(name: string, main: () => Promise<void>): Promise<void> {
   try {
     await main();

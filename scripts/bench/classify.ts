@@ -228,8 +228,8 @@ const COLUMNS: readonly Column[] = [
 ];
 
 /** The command `--task classify`. @throws usage */
-export async function benchClasses(args: string[]): Promise<void> {
-  const flags = readFlags(FLAGS, args);
+export async function benchClasses(): Promise<void> {
+  const flags = readFlags(FLAGS);
   if (flags.help) {
     console.log(HELP);
     return;

@@ -168,5 +168,5 @@ export function fittedLogits(state: StateValues, x: Value): Value {
   return headLogits(net, standard, state[`${HEAD}.present`], units ? { units } : undefined);
 }
 
-/** Shares of classes by the head. @param x raw rows [B,D] @returns [B,C] @source equation 22 */
+/** Shares of classes by the head. @param x raw rows [B,D] @returns [B,C] @source methods.md 17.2, equation 22 */
 export const headShares = (state: StateValues, x: Value): Value => softmax(fittedLogits(state, x));
