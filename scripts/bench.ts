@@ -6,7 +6,7 @@ import { standsOn } from '../src/engine/describe';
 import { Engine } from '../src/engine/engine';
 import type { FitSpec } from '../src/protocol/engine-api';
 import { benchClasses } from './bench/classify';
-import { commandLine, knownRow, rowsIn, variantsOf, weightsOf } from './bench/command';
+import { commandLine, knownRow, rowsIn, threadsOf, variantsOf, weightsOf } from './bench/command';
 import type { Variant } from './bench/command';
 import { drawGood, readDataset } from './bench/dataset';
 import type { BenchImage, Dataset } from './bench/dataset';
@@ -33,6 +33,7 @@ npm run bench -- --task classify --data DIR[,DIR...] [options]   (--task classif
   --good all|N          good images to fit on; N are drawn by the seed (default: all)
   --seed N[,N...]       one run for each; with several, their mean is printed too (default: 0)
   --provider P          cpu (onnxruntime-node), wasm or webgpu (headless Chromium) (default: cpu)
+  --threads N           threads of the cpu provider; 1 to run one command per core side by side (default: one per core)
   --set M.OPTION=VALUE  a method's option, repeatable: --set patchcore.coresetShare=25
   --variant NAME[:M.OPTION=VALUE,...]
                         what these options are called in the rows, with more of them that it alone has; repeatable,
@@ -63,6 +64,7 @@ interface Plan {
   readonly clip: string;
   readonly leaveOut: boolean;
   readonly provider: 'cpu' | 'wasm' | 'webgpu';
+  readonly threads: number | undefined;
   readonly json: string | undefined;
   /** Rows of runs that are done. */
   readonly rows: Row[];
@@ -78,6 +80,7 @@ const FLAGS = {
   good: { type: 'string', default: 'all' },
   seed: { type: 'string', default: '0' },
   provider: { type: 'string', default: 'cpu' },
+  threads: { type: 'string' },
   set: { type: 'string', multiple: true, default: [] as string[] },
   variant: { type: 'string', multiple: true, default: [''] as string[] },
   shots: { type: 'string', default: '5' },
@@ -103,6 +106,7 @@ function plan(flags: Flags): Plan {
   const provider = flags.provider;
   if (provider !== 'cpu' && provider !== 'wasm' && provider !== 'webgpu')
     return usage(`--provider ${provider}: cpu, wasm or webgpu`);
+  if (flags.threads !== undefined && provider !== 'cpu') usage('--threads is for --provider cpu');
   const leaveOut = flags['leave-out'];
   if (leaveOut !== undefined && leaveOut !== 'group') usage(`--leave-out ${leaveOut}: only group is known`);
   return {
@@ -119,6 +123,7 @@ function plan(flags: Flags): Plan {
     clip: flags.clip,
     leaveOut: leaveOut !== undefined,
     provider,
+    threads: threadsOf(flags),
     json: flags.json,
     rows: flags.resume ? rowsIn<Row>(flags.json ?? usage('--resume takes up what --json names')) : [],
     maps: flags.maps,
@@ -144,8 +149,8 @@ async function rowOf<K extends Partial<Row>>(
   return row;
 }
 
-async function openHost(provider: Plan['provider']): Promise<BenchHost> {
-  if (provider === 'cpu') return new NodeHost();
+async function openHost({ provider, threads }: Plan): Promise<BenchHost> {
+  if (provider === 'cpu') return new NodeHost(threads);
   const { BrowserHost } = await import('./bench/browser-host');
   return BrowserHost.open(provider);
 }
@@ -325,7 +330,7 @@ async function main(): Promise<void> {
     return;
   }
   const p = plan(flags);
-  const host = await openHost(p.provider);
+  const host = await openHost(p);
   const shown: ShownRow[] = [];
   for (const dataset of p.datasets)
     for (const kind of p.kinds) {

@@ -13,7 +13,7 @@ import type { ClassFitSpec } from '../../src/protocol/classes-api';
 import { readFlags, toNumber, usage } from '../command-line';
 import { drawLongTail, drawShots } from './class-draws';
 import type { ClassDraw } from './class-draws';
-import { commandLine, knownRow, variantsOf, weightsOf } from './command';
+import { commandLine, knownRow, threadsOf, variantsOf, weightsOf } from './command';
 import { readImages } from './dataset';
 import type { BenchImage } from './dataset';
 import { writeSection } from './document';
@@ -39,6 +39,7 @@ npm run bench -- --task classify --data DIR[,DIR...] [options]
   --variant NAME[:M.OPTION=VALUE,...]
                           what these options are called in the rows, with more of them that it alone has; repeatable,
                           one run each: --variant full --variant "no attention:recame.attention=false"
+  --threads N             threads of the cpu provider; 1 to run one command per core side by side (default: one per core)
   --json FILE             { runs, means } as JSON, written after each run: a row a run, and the means over draws with
                           the spread (population standard deviation) of each figure; what is not defined is null
   --resume                takes the runs that FILE holds already as done; wrong once code or weights have changed
@@ -139,6 +140,7 @@ const FLAGS = {
   size: text,
   set: { ...text, multiple: true, default: [] as string[] },
   variant: { ...text, multiple: true, default: [''] as string[] },
+  threads: text,
   json: text,
   resume: { type: 'boolean', default: false },
   doc: text,
@@ -262,7 +264,7 @@ export async function benchClasses(): Promise<void> {
       variantsOf(method, Classifying.method(method).options, flags).map((kind) => ({ ...kind, shots: few })),
     ),
   );
-  const host = new NodeHost();
+  const host = new NodeHost(threadsOf(flags));
   const shown: Record<string, unknown>[] = [];
   for (const folder of list(flags.data!)) {
     const images = readImages(folder);

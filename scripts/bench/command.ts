@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { BackboneId } from '../../src/base/ids';
 import { completeOptions } from '../../src/methods/options';
 import type { OptionSpec, Options } from '../../src/methods/options';
-import { usage } from '../command-line';
+import { toNumber, usage } from '../command-line';
 
 /** Weights by the name of a built-in, or a file. */
 export const weightsOf = (name: string): BackboneId =>
@@ -46,6 +46,10 @@ export const variantsOf = (
     const settings = rest.join(':').split(',').filter(Boolean);
     return { method, variant, options: optionsOf(method, options, [...flags.set, ...settings]) };
   });
+
+/** Threads of the CPU provider; left out is one per core. */
+export const threadsOf = ({ threads }: { readonly threads?: string }): number | undefined =>
+  threads === undefined ? undefined : toNumber('threads', threads, 1);
 
 /** Rows that an earlier command wrote. */
 export const rowsIn = <Row>(file: string): Row[] =>

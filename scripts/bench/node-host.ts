@@ -48,9 +48,10 @@ export class NodeHost implements BenchHost {
   readonly #embeddings = new Map<string, Float32Array>();
   readonly #pieces = new Map<string, TensorData>();
 
-  constructor() {
+  /** @param threads that one session computes on; one per core when left out */
+  constructor(threads?: number) {
     const collaborators: Collaborators = {
-      openRuntime: async () => new Runtime(nodeBackend(ort)),
+      openRuntime: async () => new Runtime(nodeBackend(ort, threads)),
       loadPixels: (image, { side, white, kernel }) => this.#load(image, side, white, kernel),
       loadMask: async ({ image }, side) => readMask(this.#masks.get(image.id)!, side),
       openWeights: async (id) => openWeightsFile(id),

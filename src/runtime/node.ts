@@ -2,10 +2,11 @@ import type { Backend, OrtModule } from './ort';
 
 /**
  * The CPU provider of `onnxruntime-node`, handed in as a value: for tests, bench and training scripts.
- * @param threads the number it will use, for the report; ONNX Runtime takes one per core
+ * @param threads that a session computes on; one per core when left out
  */
-export const nodeBackend = (ort: OrtModule, threads = 0): Backend => ({
+export const nodeBackend = (ort: OrtModule, threads?: number): Backend => ({
   ort,
+  threads,
   report: {
     kind: 'cpu',
     detail: threads ? `${threads} threads` : 'one thread per core',

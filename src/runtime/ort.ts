@@ -27,6 +27,8 @@ export interface Backend {
   readonly report: ProviderReport;
   /** Only for WebGPU. */
   readonly gpu?: GpuWatch;
+  /** Of a session, where a session and not the module has threads. */
+  readonly threads?: number;
 }
 
 /** A device and what has befallen it. */

@@ -78,6 +78,7 @@ export class Runtime {
       ...(!onGpu && { enableMemPattern: false }),
       // Every session has threads of its own; idle ones would go on spinning on the cores that the next session needs.
       ...(this.report.kind === 'cpu' && { extra: { session: { force_spinning_stop: '1' } } }),
+      ...(this.backend.threads && { intraOpNumThreads: this.backend.threads }),
       ...(external && { externalData: [{ path: external.path, data: external.bytes }] }),
     };
     const session = await this.exclusive(priority, () =>

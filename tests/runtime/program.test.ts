@@ -1,10 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import * as ort from 'onnxruntime-node';
+import { describe, expect, it, vi } from 'vitest';
 import { floatTensor, floats, intTensor, zeros } from '../../src/base/tensor';
 import type { TensorData } from '../../src/base/tensor';
 import { GraphBuilder } from '../../src/graph/builder';
 import { add, cast, div, log, mul, neg, topK } from '../../src/graph/ops/index';
 import type { Value } from '../../src/graph/value';
 import type { Feeds } from '../../src/runtime/program';
+import { nodeBackend } from '../../src/runtime/node';
+import type { SessionOptions } from '../../src/runtime/ort';
 import { Runtime } from '../../src/runtime/runtime';
 import { FakeGpu } from '../support/fake-gpu';
 import { openNodeRuntime } from '../support/node-runtime';
@@ -110,6 +113,20 @@ describe('results that are no numbers', () => {
     const program = await openNodeRuntime().compile(graph.build());
     const { values } = await program.run({ x: floatTensor([3], [1, 3, 2]) });
     expect(values.where.data).toEqual(BigInt64Array.of(1n, 2n));
+  });
+});
+
+describe('threads', () => {
+  it.each([
+    ['of each session are those asked for', 1],
+    ['are left to ONNX Runtime when none are', undefined],
+  ])('%s', async (_, threads) => {
+    const create = vi.spyOn(ort.InferenceSession, 'create');
+    const { values } = await (await sums(new Runtime(nodeBackend(ort, threads)))).run(FEEDS);
+    const [, options] = create.mock.lastCall as unknown as [Uint8Array, SessionOptions];
+    create.mockRestore();
+    expect(options.intraOpNumThreads).toBe(threads);
+    expect(values.y).toEqual(floatTensor([2], [11, 22]));
   });
 });
 
