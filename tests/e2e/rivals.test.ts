@@ -97,9 +97,16 @@ it('figures by shots are measured on the labelled images', async () => {
   await app.go('Teach');
   await tick('AnomalyGPT localisation branch');
   await app.page.getByRole('button', { name: 'Measure at 1 a class' }).click();
-  const row = app.page.getByRole('row', { name: /^AnomalyGPT localisation branch 1 / });
+  const row = app.page
+    .getByRole('rowgroup', { name: 'AnomalyGPT localisation branch' })
+    .getByRole('row', { name: /^1 / });
   await row.waitFor({ timeout: 120_000 });
-  expect(await row.innerText()).toMatch(/(0|1)\.\d+\s+(0|1)\.\d+\s+(0|1)\.\d+/);
+  const said = await row.innerText();
+  expect(said).toMatch(/(0|1)\.\d+\s+(0|1)\.\d+\s+(0|1)\.\d+/);
   await app.idle();
+  await app.load();
+  await app.go('Teach');
+  await app.page.getByText('Measured on sample, seed 0.').waitFor();
+  expect(await row.innerText()).toBe(said);
   expect([app.foreign, app.errors]).toEqual([[], []]);
 });

@@ -94,7 +94,7 @@ export class Session {
     this.filter = new LibraryFilter(this.library, this.inspections);
     this.comparison = new Comparison(fitStore, this.client);
     this.costs = new Costs(this.client);
-    this.shots = new Shots(fitStore, this.client, this.jobs, (method) => this.titleOf(method));
+    this.shots = new Shots(fitStore, this.settings, this.client, this.jobs, (method) => this.titleOf(method));
     this.classes = new DefectClasses(database, this);
   }
 
@@ -211,11 +211,13 @@ export class Session {
   async measureShots(taught: readonly TaughtMethod[], seed: number): Promise<void> {
     this.jobs.endBackground();
     try {
+      const { set } = this.library;
       const teaching = await this.#teaching(taught, seed);
-      if (!teaching) return;
+      if (!set || !teaching) return;
       const { plans, images, white } = teaching;
-      const { all, others, supportSetId: setId } = images;
-      await this.shots.measure(plans, { setId, images: all, others, white }, this.library.toInspect);
+      const { all, others, supportSetId } = images;
+      const support = { supportSetId, images: all, others, white };
+      await this.shots.measure(plans, support, set.id, this.library.toInspect);
     } catch (error) {
       this.notices.fail(error);
     }

@@ -1,8 +1,10 @@
+import { SvelteMap } from 'svelte/reactivity';
 import { isCancelled, toAppError } from '../../base/errors';
-import type { FitId, JobId } from '../../base/ids';
-import type { FitRequest, FitSpec, ImageSource, Inspection } from '../../protocol/engine-api';
+import type { FitId, ImageId, JobId } from '../../base/ids';
+import type { FitRequest, FitSpec, ImageSource, Inspection, SupportSpec } from '../../protocol/engine-api';
 import type { FitStore } from '../../store/fit-store';
-import type { SupportSetId } from '../../store/schema';
+import type { SetId, SupportSetId } from '../../store/schema';
+import type { SettingsStore } from '../../store/settings-store';
 import type { EngineClient } from '../engine-client';
 import type { FitImage, FitPlan } from './fits.svelte';
 import { defectOf, forgetFit, sourceOf } from './fits.svelte';
@@ -28,9 +30,20 @@ export interface ShotFigures {
 
 const NOTHING = { imageAuroc: null, pixelAuroc: null, pixelF1: null, tested: 0 };
 
+/** Figures, and what they are figures of. */
+export interface ShotMeasurement {
+  /** The set whose labelled images were tested. */
+  readonly setId: SetId;
+  /** What taught, whole: each number of shots is a part of it. */
+  readonly support: SupportSpec;
+  readonly imageIds: readonly ImageId[];
+  readonly seed: number;
+  readonly rows: readonly ShotFigures[];
+}
+
 /** What figures are measured with. */
 export interface ShotSupport {
-  readonly setId: SupportSetId;
+  readonly supportSetId: SupportSetId;
   readonly images: readonly FitImage[];
   /** Good images beside the support set's, for the threshold. */
   readonly others: readonly FitImage[];
@@ -44,28 +57,52 @@ export function shotsFor(largestClass: number): number[] {
 
 /** Figures of methods by the number of images that teach them, on the user's own labelled images. */
 export class Shots {
-  /** Of the support set that was measured last. */
-  setId = $state.raw<SupportSetId | undefined>(undefined);
-  rows = $state.raw<readonly ShotFigures[]>([]);
+  /** The last measurement with each support set that was looked at. */
+  readonly #last = new SvelteMap<SupportSetId, ShotMeasurement>();
 
   constructor(
     private readonly store: Pick<FitStore, 'deleteFit'>,
+    private readonly settings: Pick<SettingsStore, 'get' | 'put'>,
     private readonly client: Pick<EngineClient, 'fit' | 'inspect' | 'pixels' | 'engine'>,
     private readonly jobs: Pick<Jobs, 'runFit'>,
     private readonly titleOf: (method: string) => string,
   ) {}
 
+  /** The last measurement with a support set. */
+  with(supportSetId: SupportSetId): ShotMeasurement | undefined {
+    return this.#last.get(supportSetId);
+  }
+
+  /** Finds what was measured before a reload. */
+  async restore(supportSetId: SupportSetId): Promise<void> {
+    const stored = await this.settings.get<ShotMeasurement>(settingOf(supportSetId));
+    // Meanwhile a new measurement may have begun.
+    if (stored && !this.#last.has(supportSetId)) this.#last.set(supportSetId, stored);
+  }
+
   /**
    * Fits, inspects and judges every plan at every number of shots; rows come one by one and stay when it is cancelled.
    * A row that could not be made says why.
+   * @param plans at least one, all on the same support set and seed
+   * @throws store/quota
    */
-  async measure(plans: readonly FitPlan[], support: ShotSupport, entries: readonly Entry[]): Promise<void> {
-    const taught = new Set(support.images.map(({ imageId }) => imageId));
+  async measure(
+    plans: readonly FitPlan[],
+    support: ShotSupport,
+    setId: SetId,
+    entries: readonly Entry[],
+  ): Promise<void> {
+    const imageIds = support.images.map(({ imageId }) => imageId);
+    const taught = new Set(imageIds);
     const tested = entries.filter(
       ({ imageId, className }) => className !== undefined && !taught.has(imageId),
     );
-    this.setId = support.setId;
-    this.rows = [];
+    const keep = async (rows: readonly ShotFigures[]) => {
+      const measured = { setId, support: plans[0].support!, imageIds, seed: plans[0].seed, rows };
+      this.#last.set(support.supportSetId, measured);
+      await this.settings.put(settingOf(support.supportSetId), measured);
+    };
+    const rows: ShotFigures[] = [];
     await this.jobs.runFit('Measuring by shots', async (job) => {
       for (const shots of shotsFor(largestClassOf(support.images)))
         for (const plan of plans) {
@@ -73,7 +110,8 @@ export class Shots {
             if (isCancelled(error)) throw error;
             return { ...NOTHING, method: plan.method, shots, problem: toAppError(error).message };
           });
-          this.rows = [...this.rows, row];
+          rows.push(row);
+          await keep([...rows]);
         }
     });
   }
@@ -144,6 +182,8 @@ export class Shots {
     return found;
   }
 }
+
+const settingOf = (id: SupportSetId): string => `shots.${id}`;
 
 /** Of each class that many images, all of a smaller one; the same for the same seed. */
 export function drawShots(images: readonly FitImage[], shots: number, seed: number): FitImage[] {

@@ -208,14 +208,21 @@ export const specOf = ({ classes, normal, objects, templates }: SupportDraft): S
 });
 
 /** Whether a fit was taught other words or images than the set has now. */
-export function changedSince(
+export const changedSince = (
   set: SupportDraft,
   { spec, goodIds, defectIds = [] }: Pick<FitRecord, 'spec' | 'goodIds' | 'defectIds'>,
+): boolean => differsFrom(set, spec.support, [...goodIds, ...defectIds]);
+
+/** Whether a set has other words or images than these. */
+export function differsFrom(
+  set: SupportDraft,
+  support: SupportSpec | undefined,
+  imageIds: readonly ImageId[],
 ): boolean {
   const ids = set.classes.flatMap(({ images }) => images.map(({ imageId }) => imageId));
-  const fittedOn = new Set([...goodIds, ...defectIds]);
-  const sameWords = JSON.stringify(spec.support) === JSON.stringify(specOf(set));
-  return !sameWords || ids.length !== fittedOn.size || ids.some((id) => !fittedOn.has(id));
+  const taught = new Set(imageIds);
+  const sameWords = JSON.stringify(support) === JSON.stringify(specOf(set));
+  return !sameWords || ids.length !== taught.size || ids.some((id) => !taught.has(id));
 }
 
 /** The set without a class; the mark of good goes to the class called so, or to the first. */

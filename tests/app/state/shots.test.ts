@@ -46,9 +46,17 @@ class World {
   readonly forgotten: string[] = [];
   readonly deleted: string[] = [];
   readonly jobs = new Jobs();
-  readonly shots: Shots;
+  readonly settings = new Map<string, unknown>();
+  readonly shots = this.reloaded();
 
-  constructor(fail?: (request: FitRequest) => void) {
+  constructor(private readonly fail?: (request: FitRequest) => void) {}
+
+  get rows() {
+    return this.shots.with('few')?.rows ?? [];
+  }
+
+  /** A page that knows what is in the store and nothing else. */
+  reloaded(): Shots {
     const evaluate = async ({ items }: EvaluationRequest) => {
       this.evaluated.push(items.map(({ name }) => name));
       const { good, defects } = this.fits.at(-1)!;
@@ -57,7 +65,7 @@ class World {
     };
     const client = {
       fit: async (request: FitRequest) => {
-        fail?.(request);
+        this.fail?.(request);
         this.fits.push(request);
       },
       inspect: async ({ images }: InspectRequest, report: (result: Inspection) => void) =>
@@ -67,12 +75,16 @@ class World {
         call({ forget: (id) => void this.forgotten.push(id) }),
     };
     const store = { deleteFit: async (id: string) => void this.deleted.push(id) };
-    this.shots = new Shots(store, client as unknown as EngineClient, this.jobs, (method) => method);
+    const settings = {
+      get: async <T>(name: string) => this.settings.get(name) as T | undefined,
+      put: async (name: string, value: unknown) => void this.settings.set(name, structuredClone(value)),
+    };
+    return new Shots(store, settings, client as unknown as EngineClient, this.jobs, (method) => method);
   }
 
   measure(...methods: string[]): Promise<void> {
-    const support = { setId: 'few', images: IMAGES, others: [], white: 255 };
-    return this.shots.measure(methods.map(plan), support, ENTRIES);
+    const support = { supportSetId: 'few', images: IMAGES, others: [], white: 255 };
+    return this.shots.measure(methods.map(plan), support, 'wafer 7', ENTRIES);
   }
 }
 
@@ -99,8 +111,7 @@ describe('figures by shots', () => {
   it('are one row for each method and number, on labelled images that the support set lacks', async () => {
     const world = new World();
     await world.measure('a', 'b');
-    const { rows, setId } = world.shots;
-    expect(setId).toBe('few');
+    const { rows } = world;
     expect(rows.map(({ method, shots, imageAuroc }) => [method, shots, imageAuroc])).toEqual([
       ['a', 1, 2],
       ['b', 1, 2],
@@ -119,13 +130,13 @@ describe('figures by shots', () => {
       if (spec.method === 'a' && good.length < 2) throw new AppError('fit/too-few-images', 'two are needed');
     });
     await world.measure('a', 'b');
-    expect(world.shots.rows[0]).toMatchObject({
+    expect(world.rows[0]).toMatchObject({
       method: 'a',
       shots: 1,
       imageAuroc: null,
       problem: 'two are needed',
     });
-    expect(world.shots.rows.slice(1).map(({ problem }) => problem)).toEqual(new Array(5).fill(undefined));
+    expect(world.rows.slice(1).map(({ problem }) => problem)).toEqual(new Array(5).fill(undefined));
     expect(world.deleted).toHaveLength(6);
     expect(world.forgotten).toEqual(world.deleted);
   });
@@ -136,9 +147,22 @@ describe('figures by shots', () => {
       throw new AppError('cancelled', 'cancelled');
     });
     await world.measure('a', 'b');
-    expect(world.shots.rows.map(({ method }) => method)).toEqual(['a']);
+    expect(world.rows.map(({ method }) => method)).toEqual(['a']);
     expect(world.jobs.running).toEqual([]);
   });
+});
+
+it('figures by shots are found again after a reload, with what they are figures of', async () => {
+  const world = new World();
+  await world.measure('a');
+  const shots = world.reloaded();
+  expect(shots.with('few')).toBeUndefined();
+  await shots.restore('few');
+  expect(shots.with('few')).toEqual(world.shots.with('few'));
+  expect(shots.with('few')).toMatchObject({ setId: 'wafer 7', support: SUPPORT, seed: 0 });
+  expect(shots.with('few')!.imageIds).toEqual(IMAGES.map(({ imageId }) => imageId));
+  await shots.restore('another');
+  expect(shots.with('another')).toBeUndefined();
 });
 
 describe('a plan on a support set', () => {
