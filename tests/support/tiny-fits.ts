@@ -4,7 +4,7 @@ import { floatTensor } from '../../src/base/tensor';
 import type { TensorData } from '../../src/base/tensor';
 import type { Detector, FitContext } from '../../src/methods/contract';
 import { completeOptions, optionProblem } from '../../src/methods/options';
-import type { Options } from '../../src/methods/options';
+import type { OptionSpec, Options } from '../../src/methods/options';
 import { expectedTensors, isTokenRole, layerOf } from '../../src/nn/backbones/backbone';
 import { efficientNetLite0 } from '../../src/nn/backbones/efficientnet';
 import { FrozenWeights } from '../../src/nn/frozen-weights';
@@ -91,15 +91,23 @@ function ordinaryWorld(runtime: Runtime, { needs }: Detector): TinyWorld {
   };
 }
 
+/**
+ * Every learning rate at 0.003 of its default: at the methods' own the CPU provider drifts from itself by percents in 20
+ * steps when its inputs change by 1e-7.
+ */
+const tinyRates = (specs: Readonly<Record<string, OptionSpec>>): Options =>
+  Object.fromEntries(
+    Object.entries(specs).flatMap(([name, spec]) =>
+      spec.kind === 'number' && /rate$/i.test(name) ? [[name, Math.max(spec.min, 0.003 * spec.default)]] : [],
+    ),
+  );
+
 export async function tinyFit(runtime: Runtime, id: string, steps: number): Promise<TinyFit> {
   const detector = (registry as unknown as Readonly<Record<string, Detector>>)[id];
-  const rate = detector.options.learningRate;
   const wanted: Options = {
     ...stepsOf(detector.options, () => steps),
+    ...tinyRates(detector.options),
     batch: 4,
-    // Tiny steps: at the methods' own rates the CPU provider drifts from itself by percents in 20 steps when its inputs
-    // change by 1e-7.
-    ...(rate?.kind === 'number' && { learningRate: Math.max(rate.min, 0.003 * rate.default) }),
     maxPatches: 1000,
     coresetShare: 25,
   };
