@@ -36,8 +36,8 @@ import {
   readTexts,
   towerBytes,
   usualPhrases,
-} from './prompt-ad-prompts';
-import type { FrozenTower, PromptTexts, Task } from './prompt-ad-prompts';
+} from './learnt-prompts';
+import type { FrozenTower, PromptTexts, Task } from './learnt-prompts';
 
 export type PromptAdOptions = {
   readonly steps: number;

@@ -7,19 +7,26 @@ import type { Value } from '../../graph/value';
 import { FittedNet } from '../../nn/net';
 import { multiStep } from '../../nn/schedules';
 import type { Detector, FitContext, FitProgress, FitSize, MethodState, StateValues } from '../contract';
+import { MOST_VIEWS, batchPlan, drawBatch, itemCount, trainingImages } from '../kit/anomaly-batches';
+import type { Batch } from '../kit/anomaly-batches';
+import {
+  anomalyScore,
+  gradientMap,
+  headLosses,
+  meanScores,
+  positionMap,
+  scaleScores,
+} from '../kit/deviation-heads';
 import { cacheBytes } from '../kit/feature-cache';
 import { fitByGradient } from '../kit/gradient-fit';
 import { packMaps, packedWidth, unpackMaps } from '../kit/packed-taps';
 import { stateInputs } from '../kit/state-inputs';
+import { TRUNK_LEVELS, pretrained, trunkOf, trunkRole, trunkWidth } from '../kit/trained-trunk';
+import type { Trunk } from '../kit/trained-trunk';
 import { Trainer } from '../kit/trainer';
 import { netBytes, trainingBytes } from '../kit/training-graph';
 import type { StepSpec } from '../kit/training-graph';
 import { batchOption, blurOption, rateOption, stepsOption } from '../kit/training-options';
-import { anomalyScore, gradientMap, headLosses, meanScores, positionMap, scaleScores } from './dra-heads';
-import { MOST_VIEWS, batchPlan, drawBatch, itemCount, trainingImages } from './dra-images';
-import type { Batch } from './dra-images';
-import { LEVELS, pretrained, trunkOf, trunkRole, trunkWidth } from './dra-trunk';
-import type { Trunk } from './dra-trunk';
 
 export type DraOptions = {
   readonly form: string;
@@ -244,9 +251,9 @@ export const dra: Detector<DraOptions> = {
       help: 'Gaussian smoothing of the map, in pixels of an input of side 448.',
     },
   },
-  needs: { taps: LEVELS, leastGoodImages: 1, defects: 'required', support: true },
+  needs: { taps: TRUNK_LEVELS, leastGoodImages: 1, defects: 'required', support: true },
   // The full form sees the pixels.
-  taps: ({ form }) => (form === 'full' ? [] : LEVELS),
+  taps: ({ form }) => (form === 'full' ? [] : TRUNK_LEVELS),
   leavesOut: false,
 
   memory(size, o) {

@@ -8,7 +8,7 @@ import type { Value } from '../../../src/graph/value';
 import { fused, promptad, textProbability } from '../../../src/methods/clip/prompt-ad';
 import { visualAssociation } from '../../../src/methods/clip/references';
 import type { PromptAdOptions } from '../../../src/methods/clip/prompt-ad';
-import { promptLoss, promptVectors } from '../../../src/methods/clip/prompt-ad-prompts';
+import { promptLoss, promptVectors } from '../../../src/methods/clip/learnt-prompts';
 import { defaultOptions } from '../../../src/methods/options';
 import { scoreTaps } from '../../support/fixed-taps';
 import { describeGolden, goldenJson, goldenTensors, relativeError } from '../../support/golden';

@@ -12,7 +12,7 @@ import {
   meanScores,
   positionMap,
   scaleScores,
-} from '../../../src/methods/detectors/dra-heads';
+} from '../../../src/methods/kit/deviation-heads';
 import { DeclaringNet, FlatNet } from '../../../src/nn/net';
 import { describeGolden, goldenJson, goldenTensors, relativeError } from '../../support/golden';
 import { evaluate, openNodeRuntime } from '../../support/node-runtime';

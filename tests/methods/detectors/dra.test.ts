@@ -10,7 +10,7 @@ import { GraphBuilder } from '../../../src/graph/builder';
 import type { Detector, FitContext, MethodState } from '../../../src/methods/contract';
 import { dra } from '../../../src/methods/detectors/dra';
 import type { DraOptions } from '../../../src/methods/detectors/dra';
-import { gradientMap } from '../../../src/methods/detectors/dra-heads';
+import { gradientMap } from '../../../src/methods/kit/deviation-heads';
 import { defaultOptions } from '../../../src/methods/options';
 import { generateImage } from '../../../src/sample/generate';
 import { brokenOff } from '../../support/broken-off';

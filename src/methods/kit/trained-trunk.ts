@@ -9,10 +9,10 @@ import { DeclaringNet } from '../../nn/net';
 import type { Net } from '../../nn/net';
 import { residualBlock } from '../../nn/residual-blocks';
 import type { FitContext, FitSize, Inputs, MethodState } from '../contract';
-import { tapShapesOf } from '../kit/packed-taps';
-import type { NetRole } from '../kit/training-graph';
+import { tapShapesOf } from './packed-taps';
+import type { NetRole } from './training-graph';
 
-export const LEVELS = ['level3', 'half3'] as const satisfies readonly TapRole[];
+export const TRUNK_LEVELS = ['level3', 'half3'] as const satisfies readonly TapRole[];
 
 /** The last stage of a ResNet-18. @source methods.md 14.6 */
 const BLOCKS = 2;
@@ -34,8 +34,8 @@ export interface Trunk {
 }
 
 const onThirdLevel: Pick<Trunk, 'shapes' | 'parts'> = {
-  shapes: (size) => tapShapesOf(size, LEVELS),
-  parts: ({ taps }) => LEVELS.map((level) => taps[level]!),
+  shapes: (size) => tapShapesOf(size, TRUNK_LEVELS),
+  parts: ({ taps }) => TRUNK_LEVELS.map((level) => taps[level]!),
 };
 
 const lastLayers = (net: Net, x: Value, backbone: Backbone, side: number): Value | undefined =>

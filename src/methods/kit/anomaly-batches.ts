@@ -3,9 +3,9 @@ import { floatTensor, floats } from '../../base/tensor';
 import type { TensorData } from '../../base/tensor';
 import type { Value } from '../../graph/value';
 import type { FitContext, FitProgress, FitSize, Inputs, Portion, View } from '../contract';
-import { FeatureStore, fitsInMemory } from '../kit/feature-cache';
-import { mirrored } from '../kit/mirror';
-import type { Mirror } from '../kit/mirror';
+import { FeatureStore, fitsInMemory } from './feature-cache';
+import { mirrored } from './mirror';
+import type { Mirror } from './mirror';
 
 /** Quarter turns are mirrored transposed images. */
 interface Turn extends Mirror {
