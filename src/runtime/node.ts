@@ -1,3 +1,4 @@
+import { threadsDetail } from './ort';
 import type { Backend, OrtModule } from './ort';
 
 /**
@@ -9,7 +10,7 @@ export const nodeBackend = (ort: OrtModule, threads?: number): Backend => ({
   threads,
   report: {
     kind: 'cpu',
-    detail: threads ? `${threads} threads` : 'one thread per core',
+    detail: threads ? threadsDetail(threads) : 'one thread per core',
     reason: 'Node runs ONNX Runtime on the processor.',
     maxTensorBytes: 2 ** 31 - 1,
   },

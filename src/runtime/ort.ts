@@ -21,6 +21,9 @@ export interface ProviderReport {
   readonly memoryBytes?: number;
 }
 
+/** How a report says a number of threads. */
+export const threadsDetail = (threads: number): string => (threads === 1 ? '1 thread' : `${threads} threads`);
+
 /** What a runtime is made of. */
 export interface Backend {
   readonly ort: OrtModule;

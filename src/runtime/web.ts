@@ -1,4 +1,5 @@
 import { AppError } from '../base/errors';
+import { threadsDetail } from './ort';
 import type { Backend, GpuWatch, OrtModule } from './ort';
 
 export type ProviderWish = 'auto' | 'webgpu' | 'wasm';
@@ -36,7 +37,7 @@ export async function openWebBackend(wish: ProviderWish): Promise<Backend> {
     ort,
     report: {
       kind: 'wasm',
-      detail: threads === 1 ? '1 thread' : `${threads} threads`,
+      detail: threadsDetail(threads),
       reason: globalThis.crossOriginIsolated
         ? found.reason
         : `${found.reason} One thread only: the page is not cross-origin isolated.`,

@@ -101,6 +101,7 @@ it('figures by shots are measured on the labelled images', async () => {
     .getByRole('rowgroup', { name: 'AnomalyGPT localisation branch' })
     .getByRole('row', { name: /^1 / });
   await row.waitFor({ timeout: 120_000 });
+  expect(await app.accessibilityProblems()).toEqual([]);
   const said = await row.innerText();
   expect(said).toMatch(/(0|1)\.\d+\s+(0|1)\.\d+\s+(0|1)\.\d+/);
   await app.idle();

@@ -118,14 +118,16 @@ describe('results that are no numbers', () => {
 
 describe('threads', () => {
   it.each([
-    ['of each session are those asked for', 1],
-    ['are left to ONNX Runtime when none are', undefined],
-  ])('%s', async (_, threads) => {
+    ['of each session are those asked for', 1, '1 thread'],
+    ['are left to ONNX Runtime when none are', undefined, 'one thread per core'],
+  ])('%s', async (_, threads, detail) => {
     const create = vi.spyOn(ort.InferenceSession, 'create');
-    const { values } = await (await sums(new Runtime(nodeBackend(ort, threads)))).run(FEEDS);
+    const runtime = new Runtime(nodeBackend(ort, threads));
+    const { values } = await (await sums(runtime)).run(FEEDS);
     const [, options] = create.mock.lastCall as unknown as [Uint8Array, SessionOptions];
     create.mockRestore();
     expect(options.intraOpNumThreads).toBe(threads);
+    expect(runtime.report.detail).toBe(detail);
     expect(values.y).toEqual(floatTensor([2], [11, 22]));
   });
 });

@@ -12,6 +12,7 @@ import type { FitContext, FitSize, Inputs, MethodState } from '../contract';
 import { tapShapesOf } from './packed-taps';
 import type { NetRole } from './training-graph';
 
+/** What a trunk on the frozen backbone is fed with: the third level of the image and of the halved one. */
 export const TRUNK_LEVELS = ['level3', 'half3'] as const satisfies readonly TapRole[];
 
 /** The last stage of a ResNet-18. @source methods.md 14.6 */
