@@ -12,7 +12,8 @@ import { drawGood, readDataset } from './bench/dataset';
 import type { BenchImage, Dataset } from './bench/dataset';
 import { writeSection } from './bench/document';
 import { evaluate } from './bench/evaluate';
-import type { BenchHost, HostResult } from './bench/host';
+import type { BenchHost, HostResult, Look } from './bench/host';
+import { lateFall } from './bench/late-fall';
 import { MEAN_IMAGE } from './bench/mean-image';
 import { NodeHost } from './bench/node-host';
 import { encodeNpy } from './bench/npy';
@@ -50,7 +51,8 @@ npm run bench -- --task classify --data DIR[,DIR...] [options]   (--task classif
 Figures are computed at the input size; masks are brought there by nearest neighbour. fitMs is the fit without
 calibration and without decoding, inspectMsPerImage runs in batches as the app does, backboneMsPerImage is the bare
 forward pass of the same layers in the same run, stepMs and forwardMs a step of training and the forward pass of the
-same graph on the same batch, peakRssMb the process's peak until then.`;
+same graph on the same batch, peakRssMb the process's peak until then. lateFall tells whether a training ended flat: of all
+that its loss on held-out good images fell, the share that it fell in its last fifth.`;
 
 interface Plan {
   readonly datasets: readonly Dataset[];
@@ -267,7 +269,7 @@ async function runAllShots(
 
 type Costs = Pick<
   Row,
-  'fitMs' | 'inspectMsPerImage' | 'backboneMsPerImage' | 'steps' | 'stepMs' | 'forwardMs'
+  'fitMs' | 'inspectMsPerImage' | 'backboneMsPerImage' | 'steps' | 'stepMs' | 'forwardMs' | 'lateFall'
 >;
 
 const NO_COSTS: Costs = {
@@ -277,6 +279,7 @@ const NO_COSTS: Costs = {
   steps: null,
   stepMs: null,
   forwardMs: null,
+  lateFall: null,
 };
 
 async function fitAndInspect(
@@ -288,7 +291,8 @@ async function fitAndInspect(
 ): Promise<Costs & { results: HostResult[] }> {
   const backboneMsPerImage = await host.measure(spec);
   const cost = spec.support ? null : await host.measureTraining(spec, good.length);
-  const summary = await host.fit(spec, good, defects);
+  const looks: Look[] = [];
+  const summary = await host.fit(spec, good, defects, (look) => looks.push(look));
   for (const remark of summary.remarks) console.error(`${dataset.name} ${spec.method}: ${remark}`);
   const { results, durationMs } = await host.inspect(spec, dataset.test);
   await host.forget(spec);
@@ -300,6 +304,7 @@ async function fitAndInspect(
     steps: summary.steps ?? null,
     stepMs: cost && round(cost.stepMs, 1),
     forwardMs: cost && round(cost.forwardMs, 1),
+    lateFall: lateFall(looks),
   };
 }
 

@@ -9,11 +9,27 @@ export interface HostResult {
   readonly strangeness?: number;
 }
 
+/** A look at good images that are not trained on. */
+export interface Look {
+  readonly phase: string;
+  readonly step: number;
+  readonly loss: number;
+}
+
 /** Where the engine runs: in this process, or in a browser's workers. */
 export interface BenchHost {
   readonly provider: string;
-  /** @param defects of a support set @throws usage where the host takes none */
-  fit(spec: FitSpec, good: readonly BenchImage[], defects?: readonly BenchImage[]): Promise<FitSummary>;
+  /**
+   * @param defects of a support set
+   * @param looked is told the held-out losses of a training, where the host hears of them
+   * @throws usage where the host takes no support set
+   */
+  fit(
+    spec: FitSpec,
+    good: readonly BenchImage[],
+    defects?: readonly BenchImage[],
+    looked?: (look: Look) => void,
+  ): Promise<FitSummary>;
   /** The side that images have for some weights. */
   usualSide(backboneId: BackboneId): Promise<number>;
   /** Results in the order of the images, and the milliseconds all of them took together. */

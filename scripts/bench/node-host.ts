@@ -18,7 +18,7 @@ import { bytesAsSource } from '../../src/weights/byte-source';
 import { parseManifest } from '../../src/weights/manifest';
 import type { BenchImage } from './dataset';
 import { readMask, sharpDecoder } from './decode';
-import type { BenchHost, HostResult } from './host';
+import type { BenchHost, HostResult, Look } from './host';
 import { scoreByMeanImage } from './mean-image';
 
 /** Weights by the name of a built-in, or a `.safetensors` file. */
@@ -77,7 +77,12 @@ export class NodeHost implements BenchHost {
     this.#classifying = new Classifying(this.#engine, collaborators);
   }
 
-  async fit(spec: FitSpec, good: readonly BenchImage[], defects: readonly BenchImage[] = []) {
+  async fit(
+    spec: FitSpec,
+    good: readonly BenchImage[],
+    defects: readonly BenchImage[] = [],
+    looked: (look: Look) => void = () => undefined,
+  ) {
     await this.#decode(spec, [...good, ...defects]);
     const names = spec.support?.prompts.classes.map(({ name }) => name) ?? [];
     const known = defects.map((image) => {
@@ -87,7 +92,9 @@ export class NodeHost implements BenchHost {
     });
     return this.#engine.fit(
       { jobId: 'fit' as JobId, spec, good: good.map(toSource), defects: known },
-      () => undefined,
+      ({ phase, done: step, heldOutLoss: loss }) => {
+        if (loss !== undefined) looked({ phase, step, loss });
+      },
     );
   }
 

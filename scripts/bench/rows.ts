@@ -21,6 +21,8 @@ export interface Row extends Figures {
   readonly steps: number | null;
   readonly stepMs: number | null;
   readonly forwardMs: number | null;
+  /** Share of the held-out loss's whole fall that came in the last fifth of the training: near 0 it ended flat. */
+  readonly lateFall?: number | null;
   readonly peakRssMb: number;
   /** Of few-shot methods. */
   readonly shots?: number;
@@ -57,6 +59,7 @@ const MEASURED = [
   'steps',
   'stepMs',
   'forwardMs',
+  'lateFall',
 ] as const satisfies readonly (keyof Row)[];
 
 /** A row as it is shown: of one run, or the means of several with how far they spread. */
@@ -114,6 +117,7 @@ const COSTS: readonly Column[] = [
   ['fit/bare', (row) => ratio(Number(row.fitMs), Number(row.backboneMsPerImage) * Number(row.nGood))],
   ['steps', (row) => (typeof row.steps === 'number' ? row.steps.toFixed(0) : '')],
   ['step/fwd', (row) => (typeof row.stepMs === 'number' ? ratio(row.stepMs, Number(row.forwardMs)) : '')],
+  ['late fall', (row) => (typeof row.lateFall === 'number' ? `${(100 * row.lateFall).toFixed(1)} %` : '')],
   ['inspect ms', (row) => Number(row.inspectMsPerImage).toFixed(1)],
   ['bare ms', (row) => Number(row.backboneMsPerImage).toFixed(1)],
   ['insp/bare', (row) => ratio(Number(row.inspectMsPerImage), Number(row.backboneMsPerImage))],
@@ -144,10 +148,13 @@ const FEW_SHOT_COLUMNS: readonly Column[] = [
   ...COSTS.filter(([title]) => ['fit s', 'steps', 'inspect ms'].includes(title)),
 ];
 
-/** Header and rows of a table; few-shot runs have columns of their own, and variants where there are some. */
+/** Columns that stand only where a row fills them. */
+const WHERE_KNOWN = new Set(['variant', 'late fall']);
+
+/** Header and rows of a table; few-shot runs have columns of their own. */
 export function tableOf(rows: readonly ShownRow[]): string[][] {
   const all = rows.some(({ shots }) => shots !== undefined) ? FEW_SHOT_COLUMNS : COLUMNS;
-  const columns = all.filter(([title]) => title !== 'variant' || rows.some(({ variant }) => variant));
+  const columns = all.filter(([title, show]) => !WHERE_KNOWN.has(title) || rows.some(show));
   return [columns.map(([title]) => title), ...rows.map((row) => columns.map(([, show]) => show(row)))];
 }
 
