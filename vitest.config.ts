@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import tailwindcss from '@tailwindcss/vite';
 import { playwright } from '@vitest/browser-playwright';
@@ -10,6 +11,14 @@ const isolation = {
   'Cross-Origin-Embedder-Policy': 'require-corp',
 };
 
+/** Tests in Node share nothing but modules: one file a core, each ONNX Runtime session on one thread. */
+const inNode = {
+  environment: 'node',
+  maxWorkers: availableParallelism(),
+  isolate: false,
+  restoreMocks: true,
+} as const;
+
 export default defineConfig({
   test: {
     projects: [
@@ -18,8 +27,8 @@ export default defineConfig({
         // State classes use runes; they are tested as the browser runs them.
         resolve: { conditions: ['browser'] },
         test: {
+          ...inNode,
           name: 'unit',
-          environment: 'node',
           include: ['tests/**/*.test.ts'],
           exclude: ['tests/e2e/**', 'tests/**/*.{browser,golden,slow}.test.ts'],
           testTimeout: 60_000,
@@ -27,8 +36,8 @@ export default defineConfig({
       },
       {
         test: {
+          ...inNode,
           name: 'golden',
-          environment: 'node',
           include: ['tests/**/*.golden.test.ts'],
           testTimeout: 300_000,
         },
@@ -36,8 +45,8 @@ export default defineConfig({
       {
         test: {
           // Whole fits; apart from the rest, so that the fast lane stays fast.
+          ...inNode,
           name: 'slow',
-          environment: 'node',
           include: ['tests/**/*.slow.test.ts'],
           testTimeout: 120_000,
         },

@@ -8,7 +8,7 @@ import { Runtime } from '../../src/runtime/runtime';
 
 /** @param memoryBytes what the device is said to have; unknown by default */
 export function openNodeRuntime(memoryBytes?: number): Runtime {
-  const backend = nodeBackend(ort);
+  const backend = nodeBackend(ort, 1);
   return new Runtime({ ...backend, report: { ...backend.report, memoryBytes } });
 }
 

@@ -9,10 +9,10 @@ import { pixelMetrics } from '../../src/metrics/pixel-metrics';
 import { sampleSet } from '../../src/sample/set';
 import { bytesAsSource } from '../../src/weights/byte-source';
 import { Safetensors, encodeSafetensors } from '../../src/weights/safetensors';
-import { TestEngine } from '../support/engine';
-import type { Found } from '../support/engine';
-import { relativeError } from '../support/golden';
-import { stepsOf } from '../support/training-length';
+import { TestEngine } from './engine';
+import type { Found } from './engine';
+import { relativeError } from './golden';
+import { stepsOf } from './training-length';
 
 const SIDE = 128;
 const SQUARE = 20;
@@ -44,10 +44,20 @@ const moved = (plane: Float32Array): Float32Array => plane.map((_, i) => plane[i
 
 const largest = (map: Float32Array): number => map.reduce((most, value) => Math.max(most, value), -Infinity);
 
-/** Those that a support set teaches stand on a CLIP and on texts: their own tests are in `clip/`. */
-const ordinary = Object.entries(Engine.methods).filter(([, { needs }]) => !needs.support);
+/** In how many files they stand: one core takes one file. */
+const PARTS = 4;
 
-describe.each(ordinary.map(([id]) => id))('%s', (method) => {
+/**
+ * Tests of every fourth method of the registry. Those that a support set teaches stand on a CLIP and on texts: their own
+ * tests are in `clip/`.
+ */
+export function describeContract(part: 0 | 1 | 2 | 3): void {
+  const ordinary = Object.entries(Engine.methods).filter(([, { needs }]) => !needs.support);
+  const own = ordinary.filter((_, i) => i % PARTS === part);
+  describe.each(own.map(([id]) => id))('%s', keepsTheContract);
+}
+
+function keepsTheContract(method: string): void {
   const engine = new TestEngine(SIDE);
   const { options } = Engine.method(method);
   const spec: FitSpec = engine.spec(
@@ -157,4 +167,4 @@ describe.each(ordinary.map(([id]) => id))('%s', (method) => {
     const range = largest(here.map) + largest(here.map.map((value) => -value));
     expect(Math.abs(largest(there.map) - largest(here.map))).toBeLessThan(0.2 * range);
   });
-});
+}

@@ -1,0 +1,3 @@
+import { describeContract } from '../support/method-contract';
+
+describeContract(1);
