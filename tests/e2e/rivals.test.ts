@@ -97,9 +97,8 @@ it('figures by shots are measured on the labelled images', async () => {
   await app.go('Teach');
   await tick('AnomalyGPT localisation branch');
   await app.page.getByRole('button', { name: 'Measure at 1 a class' }).click();
-  const row = app.page
-    .getByRole('rowgroup', { name: 'AnomalyGPT localisation branch' })
-    .getByRole('row', { name: /^1 / });
+  const group = app.page.getByRole('rowgroup', { name: 'AnomalyGPT localisation branch' });
+  const row = group.getByRole('row', { name: /^1 / });
   await row.waitFor({ timeout: 120_000 });
   expect(await app.accessibilityProblems()).toEqual([]);
   const said = await row.innerText();
@@ -109,5 +108,6 @@ it('figures by shots are measured on the labelled images', async () => {
   await app.go('Teach');
   await app.page.getByText('Measured on sample, seed 0.').waitFor();
   expect(await row.innerText()).toBe(said);
+  await group.getByText(/^SEM encoder, \d+ px$/).waitFor();
   expect([app.foreign, app.errors]).toEqual([[], []]);
 });

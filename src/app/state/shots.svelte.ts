@@ -38,8 +38,12 @@ export interface ShotMeasurement {
   readonly support: SupportSpec;
   readonly imageIds: readonly ImageId[];
   readonly seed: number;
+  /** How each method was fitted; measurements that were stored before this was kept lack them. */
+  readonly plans?: readonly ShotPlan[];
   readonly rows: readonly ShotFigures[];
 }
+
+export type ShotPlan = Pick<FitPlan, 'method' | 'options' | 'backboneId' | 'side'>;
 
 /** What figures are measured with. */
 export interface ShotSupport {
@@ -98,7 +102,14 @@ export class Shots {
       ({ imageId, className }) => className !== undefined && !taught.has(imageId),
     );
     const keep = async (rows: readonly ShotFigures[]) => {
-      const measured = { setId, support: plans[0].support!, imageIds, seed: plans[0].seed, rows };
+      const [{ support: spec, seed }] = plans;
+      const fitted = plans.map(({ method, options, backboneId, side }) => ({
+        method,
+        options,
+        backboneId,
+        side,
+      }));
+      const measured = { setId, support: spec!, imageIds, seed, plans: fitted, rows };
       this.#last.set(support.supportSetId, measured);
       await this.settings.put(settingOf(support.supportSetId), measured);
     };

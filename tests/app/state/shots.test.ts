@@ -160,6 +160,8 @@ it('figures by shots are found again after a reload, with what they are figures 
   await shots.restore('few');
   expect(shots.with('few')).toEqual(world.shots.with('few'));
   expect(shots.with('few')).toMatchObject({ setId: 'wafer 7', support: SUPPORT, seed: 0 });
+  const { method, options, backboneId, side } = plan('a');
+  expect(shots.with('few')!.plans).toEqual([{ method, options, backboneId, side }]);
   expect(shots.with('few')!.imageIds).toEqual(IMAGES.map(({ imageId }) => imageId));
   await shots.restore('another');
   expect(shots.with('another')).toBeUndefined();
