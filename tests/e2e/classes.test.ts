@@ -177,6 +177,9 @@ it('labels go out as a file and come back, and a fit goes out as a model', async
   expect(file.name).toBe('sample-labels.csv');
   await aside().getByRole('button', { name: 'Delete the class good' }).click();
   await classRow('good').waitFor({ state: 'detached' });
+  await aside().getByRole('link', { name: 'Review' }).first().click();
+  await app.page.getByText('No class of the set any more, but the fit still says it: good.').waitFor();
+  await aside().getByRole('link', { name: 'Back to the image' }).click();
   const csv = { name: file.name, mimeType: 'text/csv', buffer: file.bytes };
   await app.page.getByTestId('labels').setInputFiles(csv);
   await app.notice('labels taken from sample-labels.csv; new: good.').waitFor();
