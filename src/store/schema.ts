@@ -51,6 +51,8 @@ export interface SupportImage {
   readonly mask?: Blob;
   /** How much of the image the mask covers, above 0, up to 1. */
   readonly maskShare?: number;
+  /** When the mask was last changed, Date.now(): a fit from before has learnt from another one. */
+  readonly maskedAt?: number;
 }
 
 export interface SupportClass {

@@ -30,7 +30,7 @@ export interface ShotFigures {
 
 const NOTHING = { imageAuroc: null, pixelAuroc: null, pixelF1: null, tested: 0 };
 
-/** Figures, and what they are figures of. */
+/** Figures, and what they are figures of. Those that an earlier version stored lack what is optional here. */
 export interface ShotMeasurement {
   /** The set whose labelled images were tested. */
   readonly setId: SetId;
@@ -38,7 +38,9 @@ export interface ShotMeasurement {
   readonly support: SupportSpec;
   readonly imageIds: readonly ImageId[];
   readonly seed: number;
-  /** How each method was fitted; measurements that were stored before this was kept lack them. */
+  /** When the measuring began, Date.now(). */
+  readonly begunAt?: number;
+  /** How each method was fitted. */
   readonly plans?: readonly ShotPlan[];
   readonly rows: readonly ShotFigures[];
 }
@@ -96,6 +98,7 @@ export class Shots {
     setId: SetId,
     entries: readonly Entry[],
   ): Promise<void> {
+    const begunAt = Date.now();
     const imageIds = support.images.map(({ imageId }) => imageId);
     const taught = new Set(imageIds);
     const tested = entries.filter(
@@ -109,7 +112,7 @@ export class Shots {
         backboneId,
         side,
       }));
-      const measured = { setId, support: spec!, imageIds, seed, plans: fitted, rows };
+      const measured = { setId, support: spec!, imageIds, seed, begunAt, plans: fitted, rows };
       this.#last.set(support.supportSetId, measured);
       await this.settings.put(settingOf(support.supportSetId), measured);
     };

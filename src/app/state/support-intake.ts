@@ -61,14 +61,14 @@ export async function withMasks(
 ): Promise<SupportImage[]> {
   const images: SupportImage[] = [];
   for (const { imageId, name, image, mask } of candidates) {
-    let kept: Pick<SupportImage, 'mask' | 'maskShare'> = {};
+    let kept: Pick<SupportImage, 'mask' | 'maskShare' | 'maskedAt'> = {};
     if (mask)
       try {
         const found = await client.pixels((pixels) => pixels.wholeMask(mask, `the mask of ${name}`));
         const maskShare = shareOf(found.inside);
         const reason = maskProblem(image, found, maskShare);
         if (reason) refused.push({ name, reason });
-        else kept = { mask, maskShare };
+        else kept = { mask, maskShare, maskedAt: Date.now() };
       } catch (error) {
         refused.push({ name, reason: reasonOf(error, '') });
       }

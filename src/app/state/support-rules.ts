@@ -210,16 +210,24 @@ export const specOf = ({ classes, normal, objects, templates }: SupportDraft): S
 /** Whether a fit was taught other words or images than the set has now. */
 export const changedSince = (
   set: SupportDraft,
-  { spec, goodIds, defectIds = [] }: Pick<FitRecord, 'spec' | 'goodIds' | 'defectIds'>,
-): boolean => differsFrom(set, spec.support, [...goodIds, ...defectIds]);
+  {
+    spec,
+    goodIds,
+    defectIds = [],
+    createdAt,
+  }: Pick<FitRecord, 'spec' | 'goodIds' | 'defectIds' | 'createdAt'>,
+): boolean => differsFrom(set, spec.support, [...goodIds, ...defectIds], createdAt);
 
-/** Whether a set has other words or images than these. */
+/** Whether a set has other words or images than these, or a mask that was changed after a time. */
 export function differsFrom(
   set: SupportDraft,
   support: SupportSpec | undefined,
   imageIds: readonly ImageId[],
+  time: number,
 ): boolean {
-  const ids = set.classes.flatMap(({ images }) => images.map(({ imageId }) => imageId));
+  const images = set.classes.flatMap((own) => own.images);
+  if (images.some(({ maskedAt = 0 }) => maskedAt > time)) return true;
+  const ids = images.map(({ imageId }) => imageId);
   const taught = new Set(imageIds);
   const sameWords = JSON.stringify(support) === JSON.stringify(specOf(set));
   return !sameWords || ids.length !== taught.size || ids.some((id) => !taught.has(id));

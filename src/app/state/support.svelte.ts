@@ -264,7 +264,12 @@ export class SupportSets {
   async paintMask(imageId: ImageId, mask: MaskPixels): Promise<void> {
     const maskShare = shareOf(mask.inside);
     const blob = maskShare ? await this.client.pixels((pixels) => pixels.drawMask(mask)) : undefined;
-    await this.#putMask({ imageId, name: this.#nameOf(imageId), ...(blob && { mask: blob, maskShare }) });
+    await this.#putMask({
+      imageId,
+      name: this.#nameOf(imageId),
+      ...(blob && { mask: blob, maskShare }),
+      maskedAt: Date.now(),
+    });
   }
 
   /** Has the encoder read the prompts, if it has not yet; slower answers to earlier words are dropped. */
@@ -345,13 +350,13 @@ export class SupportSets {
     this.notices.say(`${[first, left].filter(Boolean).join('; ')}.`, { details });
   }
 
-  #putMask({ imageId, mask, maskShare }: SupportImage): Promise<void> {
+  #putMask(masked: SupportImage): Promise<void> {
     return this.#change((set) => ({
       ...set,
       classes: set.classes.map((own) => ({
         ...own,
         images: own.images.map((image) =>
-          image.imageId === imageId ? { imageId, name: image.name, ...(mask && { mask, maskShare }) } : image,
+          image.imageId === masked.imageId ? { ...masked, name: image.name } : image,
         ),
       })),
     }));

@@ -221,13 +221,20 @@ it('taking a class out and putting it back leaves the mark of good where it was'
   expect(withClass(withoutClass(last, 0), last.classes[0], 0, true)).toEqual(last);
 });
 
-it('a fit is outdated by other words or other images', () => {
+it('a fit is outdated by other words, other images, or a mask that was changed after it', () => {
   const few = set(newClass('hole', [image('a')]));
-  const fit = { spec: { support: specOf(few) }, goodIds: [], defectIds: ['a'] } as unknown as FitRecord;
+  const fit = {
+    spec: { support: specOf(few) },
+    goodIds: [],
+    defectIds: ['a'],
+    createdAt: 5,
+  } as unknown as FitRecord;
   expect(changedSince(few, fit)).toBe(false);
   expect(changedSince({ ...few, objects: ['wafer'] }, fit)).toBe(true);
   expect(changedSince(set(newClass('hole', [image('b')])), fit)).toBe(true);
   expect(changedSince(set(newClass('hole')), fit)).toBe(true);
+  const masked = (maskedAt: number) => set(newClass('hole', [{ ...image('a'), maskedAt }]));
+  expect([4, 6].map((maskedAt) => changedSince(masked(maskedAt), fit))).toEqual([false, true]);
 });
 
 it('the top class is the most probable one', () => {

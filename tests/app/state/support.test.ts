@@ -255,7 +255,11 @@ describe('masks', () => {
     expect(world.support.problem).toMatch(/^a0\.png in hole: the mask covers the whole image/);
     inside.fill(0);
     await world.support.paintMask('a0' as ImageId, { width: SIDE, height: SIDE, inside });
-    expect(world.support.shownImage).toEqual({ imageId: 'a0', name: 'a0.png' });
+    expect(world.support.shownImage).toEqual({
+      imageId: 'a0',
+      name: 'a0.png',
+      maskedAt: expect.any(Number) as number,
+    });
     expect(world.support.problem).toBeUndefined();
   });
 
