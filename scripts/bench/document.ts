@@ -4,7 +4,8 @@ const HEAD = `# Bench
 
 Tables made by \`npm run bench -- … --doc NAME\`: each section is written whole by the command that stands in it. Figures of
 merit are means over the seeds named; what is not defined is n/d. Times are of the machine they were run on; ratios within
-one run are what can be compared.
+one run are what can be compared. Where a command names a file in \`docs/bench\`, the rows of its single runs stand there, and
+\`--resume\` takes up what is still right of them.
 `;
 
 /** Puts a section of docs/bench.md in place: replaced when it is there, at the end when it is new. */
