@@ -1,6 +1,6 @@
 /** Runs in Node before the browser tests: what onnxruntime-node gives, for the browser's providers to be held to. */
 import type { TestProject } from 'vitest/node';
-import { openNodeRuntime } from './node-runtime';
+import { openWholeRuntime } from './node-runtime';
 import { tinyFit, tinyMethods } from './tiny-fits';
 import type { TinyFit } from './tiny-fits';
 import { tinyClasses, tinyClassifiers } from './tiny-classes';
@@ -22,14 +22,14 @@ const TRIED_STEPS = 2;
 async function planTinyFits(): Promise<TinyPlans> {
   const plans: TinyPlans = { wasm: {}, webgpu: {} };
   for (const id of tinyMethods) {
-    await tinyFit(openNodeRuntime(), id, 1);
+    await tinyFit(openWholeRuntime(), id, 1);
     const start = performance.now();
-    await tinyFit(openNodeRuntime(), id, TRIED_STEPS);
+    await tinyFit(openWholeRuntime(), id, TRIED_STEPS);
     const stepMs = (performance.now() - start) / TRIED_STEPS;
     for (const kind of ['wasm', 'webgpu'] as const) {
       const affordable = Math.floor(BUDGET_MS[kind] / (SLOWER[kind] * stepMs));
       const steps = process.env.LONG ? MOST_STEPS : Math.min(MOST_STEPS, affordable);
-      if (steps) plans[kind][id] = await tinyFit(openNodeRuntime(), id, steps);
+      if (steps) plans[kind][id] = await tinyFit(openWholeRuntime(), id, steps);
     }
   }
   return plans;
@@ -45,9 +45,9 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<void> {
-  project.provide('losses', await train(openNodeRuntime(), TRAINING_STEPS));
+  project.provide('losses', await train(openWholeRuntime(), TRAINING_STEPS));
   project.provide('tinyFits', await planTinyFits());
   const told: Partial<Record<TinyClassifier, number[]>> = {};
-  for (const id of tinyClassifiers) told[id] = await tinyClasses(openNodeRuntime(), id);
+  for (const id of tinyClassifiers) told[id] = await tinyClasses(openWholeRuntime(), id);
   project.provide('tinyClasses', told as Record<TinyClassifier, number[]>);
 }

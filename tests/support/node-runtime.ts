@@ -6,11 +6,14 @@ import type { Value } from '../../src/graph/value';
 import { nodeBackend } from '../../src/runtime/node';
 import { Runtime } from '../../src/runtime/runtime';
 
-/** @param memoryBytes what the device is said to have; unknown by default */
+/** On one thread, since another file runs beside. @param memoryBytes what the device is said to have; unknown by default */
 export function openNodeRuntime(memoryBytes?: number): Runtime {
   const backend = nodeBackend(ort, 1);
   return new Runtime({ ...backend, report: { ...backend.report, memoryBytes } });
 }
+
+/** With a thread per core, for what runs alone. */
+export const openWholeRuntime = (): Runtime => new Runtime(nodeBackend(ort));
 
 /** Builds a graph of fed inputs, runs it once, returns its outputs. */
 export async function evaluate(
