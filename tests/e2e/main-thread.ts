@@ -13,6 +13,11 @@ interface TraceEvent {
 
 const CATEGORIES = ['disabled-by-default-devtools.timeline', 'blink.user_timing'];
 const BEGIN = 'longest-task-begin';
+/**
+ * A task is felt beyond 50 ms; half as much again, since machines differ. Of processor time, so that a busy one changes
+ * little.
+ */
+export const FELT_MS = 75;
 /** Timers, intervals and frames that an act leads to. */
 const AFTERWARDS_MS = 1500;
 
