@@ -27,7 +27,7 @@ export const RECAME_OPTIONS: OptionSpecs<RecameOptions> = {
       { value: 'student', label: 'the student' },
     ],
     label: 'Who answers',
-    help: 'The student learns from three experts and costs a third of them.',
+    help: 'The student learns from three experts and costs a third of them; how far they disagree isn’t told then.',
   },
   experts: {
     kind: 'choice',

@@ -172,16 +172,19 @@ export const recame: Classifier<RecameOptions> = {
   classify(graph, inputs, state, o) {
     const x = features(inputs);
     const form = formOf(o, state[`${EXPERTS}.${expertName(0)}.classifier.weight`].shape[0]);
-    const experts = expertsOf(new FittedNet(graph, state, `${EXPERTS}.`), x, countOf(o), form);
     const student =
       `${STUDENT}.${STUDENT}.classifier.weight` in state
         ? expert(new FittedNet(graph, state, `${STUDENT}.`), x, STUDENT, form)
         : undefined;
-    const answering = o.answer === 'student' && student ? [student] : experts;
+    // A student that answers costs a third: the experts are not asked beside it.
+    const answering =
+      o.answer === 'student' && student
+        ? [student]
+        : expertsOf(new FittedNet(graph, state, `${EXPERTS}.`), x, countOf(o), form);
     const regions = answering.flatMap((one) => (one.regions ? [one.regions] : []));
     return {
       logits: meanOf(answering.map(({ logits }) => logits)),
-      ...(experts.length > 1 && { experts: experts.map(({ logits }) => logits) }),
+      ...(answering.length > 1 && { experts: answering.map(({ logits }) => logits) }),
       ...(regions.length && { attention: meanOf(regions) }),
       ...(student && { student: student.logits }),
     };

@@ -128,6 +128,7 @@ describe('a fit', () => {
     expect(agreed).toBeGreaterThan(0.93);
     const alone = await tell(state, { ...small, answer: 'student' });
     expect(alone.logits).toEqual(found.student);
+    expect(alone.experts).toEqual([]);
   });
 
   it('is the same for the same seed, another for another', async () => {
