@@ -64,7 +64,7 @@ export const knownRow = <Row extends object>(rows: readonly Row[], run: Partial<
 /** Where rows are kept that a table was made from. */
 const KEPT = 'docs/bench/';
 
-/** What was typed, paths outside the project by their last names alone, and quoted where a shell needs it. */
+/** What was typed, paths but those of kept rows by their last names alone, and quoted where a shell needs it. */
 export const commandLine = (): string =>
   `npm run bench -- ${process.argv
     .slice(2)

@@ -73,6 +73,11 @@ export class Backbones {
     private readonly notices: Notices,
   ) {}
 
+  /** What weights are called; undefined once their file was deleted. */
+  titleOf(id: BackboneId): string | undefined {
+    return this.all.find((backbone) => backbone.id === id)?.title;
+  }
+
   /** Of a CLIP, as far as it is known. */
   activationOf(id: BackboneId): Activation | undefined {
     return this.encoders.find(({ description }) => description.id === id)?.activation;
