@@ -20,7 +20,7 @@ export interface SampleImage {
 }
 
 const SIDE_PX = 160;
-const COUNTS = { train: 12, testGood: 6, perDefect: 6 } as const;
+const COUNTS = { train: 16, testGood: 6, perDefect: 6 } as const;
 const DEFECTS = ['bridge', 'particle'] as const;
 type SampleDefect = (typeof DEFECTS)[number];
 
@@ -63,7 +63,7 @@ const CLEAR = {
 } as const satisfies Record<SampleDefect, object>;
 
 /**
- * Twelve good images to fit on, and six good, six bridges and six particles to inspect, with masks: 160 × 160 pixels of
+ * Sixteen good images to fit on, and six good, six bridges and six particles to inspect, with masks: 160 × 160 pixels of
  * one interdigitated comb (the structure fabs monitor shorts with), a third of the defects subtle.
  * @param seed another seed is another wafer
  */

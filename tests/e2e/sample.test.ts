@@ -26,7 +26,11 @@ it('one button: sample, fit, heatmaps', async () => {
   console.log(`first verdict after ${((Date.now() - start) / 1000).toFixed(1)} s`);
   await app.idle();
   console.log(`everything inspected after ${((Date.now() - start) / 1000).toFixed(1)} s`);
-  expect(await app.rows().count()).toBe(30);
+  expect(await app.rows().count()).toBe(34);
+  const verdicts = await app.rows().allInnerTexts();
+  expect(verdicts.filter((row) => /good\n▲ strange/.test(row))).toEqual([]);
+  // The subtle third may be missed.
+  expect(verdicts.filter((row) => /(bridge|particle)\n▲ strange/.test(row)).length).toBeGreaterThanOrEqual(8);
   await app.go('Results');
   const figures = app.page.locator('aside table tr');
   await figures.first().waitFor();

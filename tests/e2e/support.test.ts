@@ -48,7 +48,7 @@ it('without images: the seven classes, on text alone', async () => {
 it('labels of a set become classes with images and masks', async () => {
   await app.go('Images');
   await app.drop(join(folder, 'wafer'));
-  await app.notice('30 images added').waitFor({ timeout: 60_000 });
+  await app.notice('34 images added').waitFor({ timeout: 60_000 });
   await app.go('Teach');
   await app.page.getByText('Rename, delete, make another').click();
   await app.page.getByLabel('Images of a class').fill('3');

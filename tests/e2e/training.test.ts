@@ -60,7 +60,7 @@ it('goes on after a closed tab where it was', async () => {
 it('fits several methods in one go and sets them side by side', async () => {
   await app.go('Detectors');
   await app.choose('CFA', 'PaDiM');
-  await app.page.getByRole('button', { name: /^Fit 2 methods on 12 good images/ }).click();
+  await app.page.getByRole('button', { name: /^Fit 2 methods on 16 good images/ }).click();
   await job().first().waitFor();
   await app.idle();
   await app.go('Results');

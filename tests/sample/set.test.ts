@@ -27,7 +27,7 @@ describe.each([1, 2, 3])('sample set of seed %i', (seed) => {
   it('has the MVTec layout', () => {
     expect(set.map((image) => image.path).sort()).toEqual(
       [
-        ...numbered('train/good', 12),
+        ...numbered('train/good', 16),
         ...numbered('test/good', 6),
         ...['bridge', 'particle'].flatMap((name) => [
           ...numbered(`test/${name}`, 6),
