@@ -75,6 +75,7 @@ async function shootClasses(page: Page, scheme: string): Promise<void> {
   await page.getByRole('link', { name: 'About After ReCAME-Net' }).click();
   await page.waitForTimeout(400);
   await shoot(page, `${scheme}-classifier`);
+  await page.getByRole('radio', { name: /^Linear head/ }).check();
   await page.getByRole('button', { name: /^Train Linear head on / }).click();
   await page.getByTestId('job').first().waitFor();
   await idle(page);
@@ -115,7 +116,8 @@ for (const scheme of ['dark', 'light'] as const) {
     .waitFor();
   await idle(page);
   await page.getByRole('button', { name: 'Strange', exact: true }).click();
-  await page.getByRole('list', { name: 'Images' }).getByRole('button').first().click();
+  const strange = page.getByRole('list', { name: 'Images' }).getByRole('button', { name: /particle/ });
+  await strange.first().click();
   await page.getByRole('button', { name: 'All', exact: true }).click();
   // Plain notices go by themselves.
   await page.waitForTimeout(9000);

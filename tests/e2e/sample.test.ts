@@ -91,6 +91,19 @@ it('the heatmap is drawn, and the threshold repaints without a run', async () =>
   await app.page.keyboard.press('h');
 });
 
+it('the list keeps the selected image in view when it shows others', async () => {
+  const selected = app.page.locator('[aria-current=true]');
+  await app.page.getByRole('button', { name: 'Strange', exact: true }).click();
+  await app.rows().last().click();
+  await app.page.getByRole('button', { name: 'All', exact: true }).click();
+  await expect.poll(() => app.rows().count()).toBe(34);
+  const [row, list] = await Promise.all(
+    [selected, app.page.getByRole('list', { name: 'Images' })].map((one) => one.boundingBox()),
+  );
+  expect(row!.y).toBeGreaterThanOrEqual(list!.y);
+  expect(row!.y + row!.height).toBeLessThanOrEqual(list!.y + list!.height);
+});
+
 it('a reload shows the same results', async () => {
   const verdicts = async () =>
     (await app.page.getByText(/(▲ strange|● good) \d\.\d\d/).allInnerTexts()).sort();
