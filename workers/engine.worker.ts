@@ -46,6 +46,7 @@ const api: EngineApi = {
   describeBackbone: (id) => attempt(() => browser.describeBackbone(id)),
   estimate: (request) => attempt(() => engine.estimate(request)),
   measureBackbone: (request) => attempt(() => engine.measureBackbone(request)),
+  measureFeatures: (request) => attempt(() => engine.measureFeatures(request)),
   measureTraining: (request) => attempt(() => engine.measureTraining(request)),
   reconstruct: (request) => attempt(() => engine.reconstruct(request)),
   fit: (request, report) => attempt(() => engine.fit(request, report)),

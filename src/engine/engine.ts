@@ -3,6 +3,7 @@ import type { BackboneId, FitId, JobId } from '../base/ids';
 import { kept } from '../base/kept';
 import type { Detector, FitSize, MethodState, StepCost } from '../methods/contract';
 import { completeOptions } from '../methods/options';
+import type { Options } from '../methods/options';
 import * as registry from '../methods/registry';
 import { tapShapes } from '../nn/backbones/backbone';
 import type {
@@ -111,14 +112,33 @@ export class Engine {
 
   /** @throws fit/memory when the device is known not to have it, fit/option */
   async estimate(request: MemoryRequest): Promise<MemoryEstimate> {
-    const { method, options, backboneId, activation, side, goodImages, defectImages } = request;
+    const { detector, size, options } = await this.#sized(request);
+    const { report } = await this.runtime();
+    return estimateFit(detector, size, options, report);
+  }
+
+  /** Milliseconds until features are there of all images, in all pictures that are made of them. */
+  async measureFeatures(request: MemoryRequest): Promise<number> {
+    const { detector, size, options } = await this.#sized(request);
+    const pictures = detector.pictures?.(size, options) ?? size.goodImages;
+    return pictures * (await this.measureBackbone(request));
+  }
+
+  async #sized({
+    method,
+    options,
+    backboneId,
+    activation,
+    side,
+    goodImages,
+    defectImages,
+  }: MemoryRequest): Promise<{ detector: Detector; size: FitSize; options: Options }> {
     const detector = Engine.method(method);
     const { backbone } = await this.backbone(backboneId, activation);
     const complete = completeOptions(detector.options, options);
     const taps = tapShapes(backbone, side, tappedRoles(detector, complete));
     const size: FitSize = { taps, side, goodImages, defectImages, backbone };
-    const { report } = await this.runtime();
-    return estimateFit(detector, size, complete, report);
+    return { detector, size, options: complete };
   }
 
   /**

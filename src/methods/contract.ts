@@ -250,6 +250,8 @@ export interface Detector<O extends Options = Options> {
   readonly leavesOut: boolean;
   /** In the place of the method's language model, the app says in a sentence made by rules what the map shows. */
   readonly sentence?: true;
+  /** Pictures that go through the backbone before training: images in all their views. The good images if left out. */
+  pictures?(size: FitSize, options: O): number;
   memory(size: FitSize, options: O): MemoryEstimate;
   fit(context: FitContext, options: O): AsyncGenerator<FitProgress, MethodState>;
   score(graph: GraphBuilder, inputs: Inputs, state: StateValues, options: O): Scored;

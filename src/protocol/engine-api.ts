@@ -277,6 +277,8 @@ export interface EngineApi extends ClassesApi {
   estimate(request: MemoryRequest): Promise<Outcome<MemoryEstimate>>;
   /** Milliseconds an image takes through the bare backbone with a method's layers, measured on this device. */
   measureBackbone(request: BackboneRequest): Promise<Outcome<number>>;
+  /** Milliseconds until features are there of all images of a fit, in all pictures that are made of them. */
+  measureFeatures(request: MemoryRequest): Promise<Outcome<number>>;
   /** What a step of training costs on this device, measured on made-up features; null for methods without steps. */
   measureTraining(request: MemoryRequest): Promise<Outcome<StepCost | null>>;
   fit(request: FitRequest, report: (progress: JobProgress) => void): Promise<Outcome<FitSummary>>;

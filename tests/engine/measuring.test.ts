@@ -1,5 +1,5 @@
 /** What a step costs is measured while the form is open; a fit that begins has the device to itself. */
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import type { MemoryRequest } from '../../src/protocol/engine-api';
 import { TestEngine } from '../support/engine';
 
@@ -24,6 +24,16 @@ it('gives the time of a step and of its forward pass', async () => {
   const cost = await engine.engine.measureTraining(request);
   expect(cost!.iterations).toBe(1);
   expect(cost!.stepMs).toBeGreaterThan(cost!.forwardMs);
+});
+
+it('counts the pictures that are made of the images', async () => {
+  const { engine, request } = opened();
+  vi.spyOn(engine.engine, 'measureBackbone').mockResolvedValue(3);
+  const msOf = (method: string, options = {}) =>
+    engine.engine.measureFeatures({ ...request, ...engine.spec(method, options), side: SIDE });
+  expect(await msOf('reverseDistillation')).toBe(3 * GOOD);
+  expect(await msOf('fastflow')).toBe(3 * 4 * GOOD);
+  expect(await msOf('fastflow', { flips: false })).toBe(3 * GOOD);
 });
 
 it('ends when a fit begins, which goes on', async () => {

@@ -12,8 +12,8 @@ export interface FitCost {
   readonly training?: StepCost | null;
   /** How often it trains; once when left out. */
   readonly rounds?: number;
-  /** One image through the backbone, once or several times. */
-  readonly imageMs?: number;
+  /** Milliseconds until features are there of all images, in all pictures that are made of them. */
+  readonly featuresMs?: number;
 }
 
 /** Time and memory of fits before they start: memory by the method's own account, time from steps measured here. */
@@ -42,26 +42,22 @@ export class Costs {
   }
 
   async #ofDetector(request: MemoryRequest, wanted: () => boolean) {
-    const imageMs = await this.client.engine((engine) => engine.measureBackbone(request));
+    const featuresMs = await this.client.engine((engine) => engine.measureFeatures(request));
     if (!wanted()) return undefined;
     const training = await this.client.engine((engine) => engine.measureTraining(request));
-    return { training, imageMs };
+    return { training, featuresMs };
   }
 
   async #ofClasses(request: ClassEstimateRequest) {
     const { training, rounds, passes, backboneMs } = await this.client.engine((engine) =>
       engine.measureClasses(request),
     );
-    return { training, rounds, imageMs: passes * backboneMs };
+    return { training, rounds, featuresMs: passes * backboneMs * request.images };
   }
 }
 
 /** Milliseconds of a fit: features of every image first, then every step. */
-export function fitMs(
-  { training, imageMs = 0, rounds = 1 }: FitCost,
-  request: CostRequest,
-): number | undefined {
+export function fitMs({ training, featuresMs = 0, rounds = 1 }: FitCost): number | undefined {
   if (training === undefined) return undefined;
-  const images = 'classes' in request ? request.images : request.goodImages;
-  return imageMs * images + (training ? rounds * training.iterationMs * training.iterations : 0);
+  return featuresMs + (training ? rounds * training.iterationMs * training.iterations : 0);
 }

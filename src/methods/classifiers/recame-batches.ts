@@ -4,12 +4,12 @@ import { reshape } from '../../graph/ops/index';
 import { logPriors, perClass } from '../../nn/losses/long-tail';
 import { cosine } from '../../nn/schedules';
 import type { ClassifierContext, ClassifierSize } from '../classifier';
-import type { ViewCache } from '../kit/augmented-views';
 import { ClassSampler } from '../kit/class-sampling';
 import type { FeatureCache } from '../kit/feature-cache';
 import { oneHot } from '../kit/one-hot';
 import { BatchSampler } from '../kit/sampling';
 import type { NetRole, StepGraph } from '../kit/training-graph';
+import type { ViewCache } from '../kit/view-cache';
 import type { Domains } from './recame-agnostic';
 import type { RecameOptions } from './recame-options';
 
@@ -80,7 +80,7 @@ export class Batches {
     const classes = settled || iteration % 2 === 0 ? undefined : this.#classes;
     const images = classes?.at(iteration) ?? this.#images.at(iteration);
     const rng = this.context.rng(`${this.plan.stream} views.${iteration}`);
-    const places = Array.from(images, (image) => this.cache.at(image, rng.integer(this.cache.views)));
+    const places = this.cache.drawn(images, rng);
     const { classOf } = this.context.labels;
     const { domains, answers } = this.plan;
     const labels = images.map((image) => classOf[image]);

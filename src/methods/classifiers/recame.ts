@@ -4,12 +4,13 @@ import type { Value } from '../../graph/value';
 import { FittedNet } from '../../nn/net';
 import type { Classifier, ClassifierContext } from '../classifier';
 import type { FitProgress, Inputs, MethodState } from '../contract';
-import { cacheViews } from '../kit/augmented-views';
-import type { ViewCache } from '../kit/augmented-views';
+import { augmentedViews } from '../kit/augmented-views';
 import { cacheBytes } from '../kit/feature-cache';
 import { fitByGradient } from '../kit/gradient-fit';
 import { netBytes, trainingBytes } from '../kit/training-graph';
 import type { StepSpec } from '../kit/training-graph';
+import { cacheViews } from '../kit/view-cache';
+import type { ViewCache } from '../kit/view-cache';
 import { DOMAINS, agnosticLosses, pseudoDomains, statisticsWidth } from './recame-agnostic';
 import type { Domains } from './recame-agnostic';
 import { Batches, OPTIMISER, batchOf, course, stepsOf } from './recame-batches';
@@ -156,7 +157,8 @@ export const recame: Classifier<RecameOptions> = {
 
   async *fit(context, o) {
     const counts = trainedCounts(context.labels);
-    const cache = yield* cacheViews(context, features, sizeOf(context.taps.level3!), o.views);
+    const width = sizeOf(context.taps.level3!);
+    const cache = yield* cacheViews(context, features, width, augmentedViews(context, o.views));
     const domains = o.agnostic ? yield* pseudoDomains(context) : undefined;
     const experts = yield* fitExperts(context, cache, counts, domains, o);
     if (context.trial) return experts;

@@ -9,6 +9,7 @@ import type {
   Detector,
   FitContext,
   FitProgress,
+  FitSize,
   Inputs,
   MethodState,
   Scored,
@@ -18,6 +19,7 @@ import type {
 import { HEAD, fitHead, headShares, headStep } from '../kit/class-head';
 import { cacheBytes } from '../kit/feature-cache';
 import { fitByGradient } from '../kit/gradient-fit';
+import { mirrorsOf } from '../kit/mirror';
 import { BatchSampler } from '../kit/sampling';
 import { netBytes, trainingBytes } from '../kit/training-graph';
 import { SEM_CLIP_ABOUT, SEM_CLIP_SOURCE } from './about';
@@ -26,7 +28,7 @@ import { classTokenOf, headInputs } from './head';
 import { plainMap, sumOf, textLogit, textMap, textScore, valueMap } from './maps';
 import { SEM_CLIP_OPTIONS, mapLevels } from './options';
 import type { SemClipOptions } from './options';
-import { headWidth, shotsOf, supportFeatures, supportMasks, viewsOf } from './support-set';
+import { headWidth, shotsOf, supportFeatures, supportMasks } from './support-set';
 import type { SupportFeatures, Wanted } from './support-set';
 import { madeUpPair, textPair } from './text-pair';
 import { textTrust, trustRemark } from './trust';
@@ -57,6 +59,10 @@ const LOGIT_WEIGHT = 0.4;
 /** Classes of the usual support set: an estimate is made before the set is known. */
 const USUAL_CLASSES = 7;
 
+/** Images of the support set, every view one item. */
+const itemCount = ({ goodImages, defectImages }: FitSize, { flips }: SemClipOptions): number =>
+  (goodImages + defectImages) * mirrorsOf(flips).length;
+
 /** Few-shot segmentation and classification with a CLIP and texts. */
 export const semclip: Detector<SemClipOptions> = {
   title: 'SEM-CLIP',
@@ -65,13 +71,14 @@ export const semclip: Detector<SemClipOptions> = {
   options: SEM_CLIP_OPTIONS,
   needs: { taps: TAPS, leastGoodImages: 0, defects: 'optional', support: true },
   leavesOut: false,
+  pictures: itemCount,
 
   memory(size, o) {
     const embed = size.taps.classes![1];
     const texts = 4 * (USUAL_CLASSES + 2) * embed;
     // Good images alone teach nothing.
     if (!size.defectImages) return { fitBytes: texts, stateBytes: texts };
-    const items = (size.goodImages + size.defectImages) * viewsOf(o).length;
+    const items = itemCount(size, o);
     const width = headWidth(size, o);
     const head = headStep(items, width, USUAL_CLASSES);
     const rows = 4 * items * width;

@@ -2,26 +2,14 @@ import { assert } from '../../base/errors';
 import { floats, sizeOf } from '../../base/tensor';
 import { concat } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
-import type { FitContext, FitProgress, Inputs, Portion, Support, View } from '../contract';
+import type { FitContext, FitProgress, Inputs, Portion, Support } from '../contract';
 import { FeatureStore, fitsInMemory } from '../kit/feature-cache';
-import { mirrored } from '../kit/mirror';
-import type { Mirror } from '../kit/mirror';
+import { mirrorView, mirrored, mirrorsOf } from '../kit/mirror';
 import { classTokenOf, headInputs } from './head';
 import type { LabelledRows } from '../kit/class-head';
 import { headLevels } from './options';
 import type { SemClipOptions } from './options';
 import { denseFeatures, denseWidth, lossSide } from './transformation';
-
-/** How images are turned over; the first as they are. */
-const VIEWS: readonly Mirror[] = [
-  { x: false, y: false },
-  { x: true, y: false },
-  { x: false, y: true },
-  { x: true, y: true },
-];
-
-export const viewsOf = ({ flips }: Pick<SemClipOptions, 'flips'>): readonly Mirror[] =>
-  flips ? VIEWS : VIEWS.slice(0, 1);
 
 /** A pixel of a reduced mask is marked when this share of it is: half would wipe out thin scratches. */
 const LEAST_SHARE = 1 / 4;
@@ -97,7 +85,7 @@ export async function* supportFeatures(
   wanted: Wanted,
   o: SemClipOptions,
 ): AsyncGenerator<FitProgress, SupportFeatures> {
-  const views = context.trial ? VIEWS.slice(0, 1) : viewsOf(o);
+  const views = mirrorsOf(o.flips && !context.trial);
   const side = lossSide(context.side, o);
   const none = new Uint8Array(side * side);
   const width = wanted.maps ? denseWidth(context, o) : 0;
@@ -115,7 +103,7 @@ export async function* supportFeatures(
   const dense = new FeatureStore(context.checkpoint, 'support', width, fitsInMemory(total, width));
   let done = 0;
   for (const [v, mirror] of views.entries()) {
-    const view: View | undefined = v ? (image) => mirrored(image, context.side, mirror) : undefined;
+    const view = mirrorView(context.side, mirror);
     for (const [of, count] of portions) {
       if (!count) continue;
       for await (const batch of context.embed(

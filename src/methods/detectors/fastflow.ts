@@ -28,9 +28,9 @@ import { filledWith, uniformBy, uniformFanIn } from '../../nn/initialisers';
 import { FittedNet } from '../../nn/net';
 import type { Net } from '../../nn/net';
 import { constantRate, cosine } from '../../nn/schedules';
-import type { Detector, FitContext, FitSize } from '../contract';
+import type { Detector, FitContext, FitSize, Inputs } from '../contract';
 import { SCALE_OPTION, channelScales, scaled, wantsScale } from '../kit/channel-scale';
-import { cacheBytes, cacheFeatures } from '../kit/feature-cache';
+import { cacheBytes } from '../kit/feature-cache';
 import { fitByGradient } from '../kit/gradient-fit';
 import { splitGood } from '../kit/held-out';
 import { packMaps, packedWidth, tapShapesOf, unpackMaps } from '../kit/packed-taps';
@@ -38,6 +38,7 @@ import { BatchSampler, ofBatches } from '../kit/sampling';
 import { netBytes, trainingBytes } from '../kit/training-graph';
 import type { StepSpec } from '../kit/training-graph';
 import { batchOption, rateOption, stepsOption } from '../kit/training-options';
+import { MIRRORS_OPTION, cacheMirrored, mirroredPictures } from '../kit/view-cache';
 
 export type FastFlowOptions = {
   readonly steps: number;
@@ -46,6 +47,7 @@ export type FastFlowOptions = {
   readonly likelihood: string;
   readonly conv3x3Only: boolean;
   readonly hiddenRatio: number;
+  readonly flips: boolean;
   readonly featureScale: string;
 };
 
@@ -240,6 +242,7 @@ export const fastflow: Detector<FastFlowOptions> = {
     reference:
       "gathierry's and anomalib's code: a trainable layer norm before each flow, which the paper lacks; its scale is " +
       'counted in the likelihood here and the rate falls along half a cosine, unless the published one is chosen. ' +
+      'Mirrored images, which nobody trains on, are an option that is on. ' +
       'Training ends by held-out good images, not by the best on test images.',
   },
   about: {
@@ -281,10 +284,12 @@ export const fastflow: Detector<FastFlowOptions> = {
       label: 'Subnet width',
       help: "Width of each step's inner layer over its input's.",
     },
+    flips: MIRRORS_OPTION,
     featureScale: SCALE_OPTION,
   },
   needs: { taps: LEVELS, leastGoodImages: 2, defects: 'none' },
   leavesOut: false,
+  pictures: mirroredPictures,
 
   memory(size, o) {
     const shapes = shapesOf(size);
@@ -293,29 +298,34 @@ export const fastflow: Detector<FastFlowOptions> = {
     );
     const step = stepOf(size, Math.min(o.batch, size.goodImages), o, orders);
     return {
-      fitBytes: cacheBytes(size.goodImages, packedWidth(shapes)) + trainingBytes([step]),
+      fitBytes: cacheBytes(mirroredPictures(size, o), packedWidth(shapes)) + trainingBytes([step]),
       stateBytes: netBytes([step]),
     };
   },
 
   async *fit(context, o) {
     const { trained, heldOut } = splitGood(context.goodImages, context);
-    const cache = yield* cacheFeatures(context, 'levels', ({ taps }) =>
-      packMaps(LEVELS.map((level) => taps[level]!)),
-    );
     const shapes = shapesOf(context);
-    const scales = await channelScales(cache, shapes, trained, wantsScale(o.featureScale, context.backbone));
+    const levels = ({ taps }: Inputs) => packMaps(LEVELS.map((level) => taps[level]!));
+    const cache = yield* cacheMirrored(context, levels, packedWidth(shapes), o.flips);
+    const scales = await channelScales(
+      cache.store,
+      shapes,
+      trained,
+      wantsScale(o.featureScale, context.backbone),
+    );
     const permutations = drawPermutations(context, shapes);
     const sampler = new BatchSampler(context, trained, o.batch);
     const schedule =
       o.likelihood === 'published' ? constantRate(o.learningRate) : cosine(o.learningRate, o.steps);
-    const feedsOf = async (batch: Int32Array) => ({ packed: await cache.batch(batch) });
+    const feedsOf = async (places: ArrayLike<number>) => ({ packed: await cache.store.batch(places) });
     const state = yield* fitByGradient(context, {
       key: 'flow',
       steps: { likelihood: stepOf(context, sampler.batch, o, permutations, scales) },
       iterations: o.steps,
       rate: (_net, iteration) => schedule(iteration),
-      feeds: (_step, iteration) => feedsOf(sampler.at(iteration)),
+      feeds: (_step, iteration) =>
+        feedsOf(cache.drawn(sampler.at(iteration), context.rng(`mirrors.${iteration}`))),
       heldOut: {
         images: o.likelihood === 'published' ? new Int32Array() : heldOut,
         step: 'likelihood',

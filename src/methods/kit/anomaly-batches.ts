@@ -4,7 +4,7 @@ import type { TensorData } from '../../base/tensor';
 import type { Value } from '../../graph/value';
 import type { FitContext, FitProgress, FitSize, Inputs, Portion, View } from '../contract';
 import { FeatureStore, fitsInMemory } from './feature-cache';
-import { mirrored } from './mirror';
+import { mirrored, mirrorsOf } from './mirror';
 import type { Mirror } from './mirror';
 
 /** Quarter turns are mirrored transposed images. */
@@ -14,12 +14,7 @@ interface Turn extends Mirror {
 
 /** The eight ways to lay a square, the image as it is first. @source methods.md 14.1 */
 const TURNS: readonly Turn[] = [false, true].flatMap((transposed) =>
-  [
-    { x: false, y: false },
-    { x: true, y: false },
-    { x: false, y: true },
-    { x: true, y: true },
-  ].map((mirror) => ({ ...mirror, transposed })),
+  mirrorsOf(true).map((mirror) => ({ ...mirror, transposed })),
 );
 
 export const MOST_VIEWS = TURNS.length;

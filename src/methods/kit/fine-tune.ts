@@ -11,8 +11,7 @@ import type { FitProgress, Inputs, MethodState, StateValues } from '../contract'
 import { HEAD, fittedLogits, headLogits } from './class-head';
 import { cacheBytes, cacheFeatures, stackVectors } from './feature-cache';
 import { fitByGradient } from './gradient-fit';
-import { mirrored } from './mirror';
-import { mirrorsOf } from './labelled-rows';
+import { mirrored, mirrorsOf } from './mirror';
 import { oneHot } from './one-hot';
 import { BatchSampler } from './sampling';
 import { standardise } from './standardise';

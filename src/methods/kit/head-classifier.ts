@@ -5,7 +5,8 @@ import type { Inputs } from '../contract';
 import type { FlagSpec, NumberSpec, OptionSpecs, Options } from '../options';
 import { fitHead, fittedLogits, headStep } from './class-head';
 import type { HeadTraining } from './class-head';
-import { labelledRows, mirrorsOf } from './labelled-rows';
+import { labelledRows } from './labelled-rows';
+import { mirrorsOf } from './mirror';
 import { netBytes, trainingBytes } from './training-graph';
 import { stepsOption } from './training-options';
 

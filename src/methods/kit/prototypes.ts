@@ -3,7 +3,8 @@ import type { FitProgress, Inputs, StateValues } from '../contract';
 import type { Value } from '../../graph/value';
 import type { Options } from '../options';
 import { POOLED } from './head-classifier';
-import { labelledRows, mirrorsOf } from './labelled-rows';
+import { labelledRows } from './labelled-rows';
+import { mirrorsOf } from './mirror';
 import { standardise, standardised } from './standardise';
 import type { Standard } from './standardise';
 
