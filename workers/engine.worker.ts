@@ -11,7 +11,7 @@ import { openDatabase } from '../src/store/database';
 import { EmbeddingStore } from '../src/store/embedding-store';
 import { FitStore } from '../src/store/fit-store';
 import { holdAliveLock } from './alive';
-import { askingCalls, classCalls } from './calls';
+import { askingCalls, classCalls, costCalls } from './calls';
 
 const database = openDatabase();
 const fits = database.then((open) => new FitStore(open));
@@ -44,13 +44,10 @@ const api: EngineApi = {
   open: (wish, page) => attempt(() => browser.open(wish, page)),
   recognise: (blob) => attempt(() => identify(blob)),
   describeBackbone: (id) => attempt(() => browser.describeBackbone(id)),
-  estimate: (request) => attempt(() => engine.estimate(request)),
-  measureBackbone: (request) => attempt(() => engine.measureBackbone(request)),
-  measureFeatures: (request) => attempt(() => engine.measureFeatures(request)),
-  measureTraining: (request) => attempt(() => engine.measureTraining(request)),
   reconstruct: (request) => attempt(() => engine.reconstruct(request)),
   fit: (request, report) => attempt(() => engine.fit(request, report)),
   inspect: (request, report) => attempt(() => engine.inspect(request, (result) => report(moved(result)))),
+  ...costCalls(engine),
   ...askingCalls(asking),
   ...classCalls(classifying),
   cancel: async (jobId) => engine.cancel(jobId),
