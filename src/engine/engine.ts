@@ -124,15 +124,8 @@ export class Engine {
     return pictures * (await this.measureBackbone(request));
   }
 
-  async #sized({
-    method,
-    options,
-    backboneId,
-    activation,
-    side,
-    goodImages,
-    defectImages,
-  }: MemoryRequest): Promise<{ detector: Detector; size: FitSize; options: Options }> {
+  async #sized(request: MemoryRequest): Promise<{ detector: Detector; size: FitSize; options: Options }> {
+    const { method, options, backboneId, activation, side, goodImages, defectImages } = request;
     const detector = Engine.method(method);
     const { backbone } = await this.backbone(backboneId, activation);
     const complete = completeOptions(detector.options, options);

@@ -30,7 +30,7 @@ it('counts the pictures that are made of the images', async () => {
   const { engine, request } = opened();
   vi.spyOn(engine.engine, 'measureBackbone').mockResolvedValue(3);
   const msOf = (method: string, options = {}) =>
-    engine.engine.measureFeatures({ ...request, ...engine.spec(method, options), side: SIDE });
+    engine.engine.measureFeatures({ ...request, ...engine.spec(method, options) });
   expect(await msOf('reverseDistillation')).toBe(3 * GOOD);
   expect(await msOf('fastflow')).toBe(3 * 4 * GOOD);
   expect(await msOf('fastflow', { flips: false })).toBe(3 * GOOD);

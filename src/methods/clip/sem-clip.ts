@@ -9,7 +9,6 @@ import type {
   Detector,
   FitContext,
   FitProgress,
-  FitSize,
   Inputs,
   MethodState,
   Scored,
@@ -59,10 +58,6 @@ const LOGIT_WEIGHT = 0.4;
 /** Classes of the usual support set: an estimate is made before the set is known. */
 const USUAL_CLASSES = 7;
 
-/** Images of the support set, every view one item. */
-const itemCount = ({ goodImages, defectImages }: FitSize, { flips }: SemClipOptions): number =>
-  (goodImages + defectImages) * mirrorsOf(flips).length;
-
 /** Few-shot segmentation and classification with a CLIP and texts. */
 export const semclip: Detector<SemClipOptions> = {
   title: 'SEM-CLIP',
@@ -71,14 +66,13 @@ export const semclip: Detector<SemClipOptions> = {
   options: SEM_CLIP_OPTIONS,
   needs: { taps: TAPS, leastGoodImages: 0, defects: 'optional', support: true },
   leavesOut: false,
-  pictures: itemCount,
 
   memory(size, o) {
     const embed = size.taps.classes![1];
     const texts = 4 * (USUAL_CLASSES + 2) * embed;
     // Good images alone teach nothing.
     if (!size.defectImages) return { fitBytes: texts, stateBytes: texts };
-    const items = itemCount(size, o);
+    const items = (size.goodImages + size.defectImages) * mirrorsOf(o.flips).length;
     const width = headWidth(size, o);
     const head = headStep(items, width, USUAL_CLASSES);
     const rows = 4 * items * width;

@@ -242,7 +242,7 @@ export const fastflow: Detector<FastFlowOptions> = {
     reference:
       "gathierry's and anomalib's code: a trainable layer norm before each flow, which the paper lacks; its scale is " +
       'counted in the likelihood here and the rate falls along half a cosine, unless the published one is chosen. ' +
-      'Mirrored images, which nobody trains on, are an option that is on. ' +
+      'Training on mirrored images is ours; an option turns it off. ' +
       'Training ends by held-out good images, not by the best on test images.',
   },
   about: {

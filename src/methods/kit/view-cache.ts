@@ -25,7 +25,7 @@ export class ViewCache {
    */
   constructor(
     readonly store: FeatureStore,
-    private readonly images: readonly number[],
+    images: readonly number[],
     private readonly views: number,
   ) {
     this.#place = new Map(images.map((image, i) => [image, i]));
@@ -33,7 +33,7 @@ export class ViewCache {
 
   /** Where an image's view is kept. @param image index in its portion */
   at(image: number, view: number): number {
-    return view * this.images.length + this.#place.get(image)!;
+    return view * this.#place.size + this.#place.get(image)!;
   }
 
   /** Where some images are kept, each in a view drawn for it. */
