@@ -12,7 +12,6 @@ import {
   relu,
   reshape,
   sigmoid,
-  slice,
   softmax,
   tanh,
   transposeLast,
@@ -21,7 +20,7 @@ import type { Value } from '../graph/value';
 import { uniformBy, uniformFanIn } from './initialisers';
 import type { Net } from './net';
 
-/** Regions along a side, coarse to fine; the finest are pooled. @source methods.md 18.4 */
+/** Regions along a side, coarse to fine, each twice the one before; the finest are pooled. @source methods.md 18.4 */
 const GRIDS = [1, 2, 4] as const;
 const FINEST = GRIDS[GRIDS.length - 1];
 /** Channels for one in the middle of the attention's perceptron. */
@@ -65,27 +64,39 @@ function enlargingMatrix(height: number, width: number): TensorData {
   return floatTensor([regions, height * width], data);
 }
 
-/** Largest value of each of 4×4 regions: [B,C,h,w] to [B,C,4,4]. */
-function finestMaxima(x: Value): Value {
-  const along = (value: Value, axis: number): Value => {
-    const parts = Array.from({ length: FINEST }, (_, i) =>
-      reduceMax(slice(value, axis, ...binOf(i, FINEST, value.shape[axis])), [axis], true),
-    );
-    return concat(parts, axis);
+/**
+ * Chooses the positions of each of 4×4 regions, as many for every region: smaller ones have some twice, which changes
+ * neither their largest value nor, since equal ones share it, its gradient.
+ * @returns [h·w,16·n]
+ */
+function choosingMatrix(height: number, width: number): TensorData {
+  const places = (side: number) => {
+    const bins = Array.from({ length: FINEST }, (_, i) => binOf(i, FINEST, side));
+    const most = Math.max(...bins.map(([first, end]) => end - first));
+    return bins.map(([first, end]) => Array.from({ length: most }, (_, k) => Math.min(first + k, end - 1)));
   };
-  return along(along(x, 2), 3);
+  const chosen = places(height).flatMap((rows) =>
+    places(width).flatMap((columns) => rows.flatMap((y) => columns.map((x) => y * width + x))),
+  );
+  const data = new Float32Array(height * width * chosen.length);
+  chosen.forEach((position, i) => (data[position * chosen.length + i] = 1));
+  return floatTensor([height * width, chosen.length], data);
 }
 
 /** Largest values of the regions of all grids: a coarse region is what its fine ones cover. @returns [B,C,Σg²] */
-function regionMaxima(x: Value): Value {
-  const finest = finestMaxima(x);
-  const [batch, channels] = x.shape;
-  const maxima = GRIDS.map((grid) => {
-    const part = FINEST / grid;
-    const split = reshape(finest, [batch, channels, grid, part, grid, part]);
-    return reshape(reduceMax(split, [3, 5]), [batch, channels, grid * grid]);
-  });
-  return concat(maxima, 2);
+function regionMaxima(flat: Value, height: number, width: number): Value {
+  const [batch, channels] = flat.shape;
+  const chosen = matMul(flat, flat.graph.constant(choosingMatrix(height, width)));
+  let maxima = reduceMax(reshape(chosen, [batch, channels, FINEST, FINEST, -1]), [4]);
+  const grids = [maxima];
+  for (let grid = FINEST / 2; grid >= 1; grid /= 2) {
+    maxima = reduceMax(reshape(maxima, [batch, channels, grid, 2, grid, 2]), [3, 5]);
+    grids.unshift(maxima);
+  }
+  return concat(
+    grids.map((of) => reshape(of, [batch, channels, -1])),
+    2,
+  );
 }
 
 /** @param matrix [R,h·w] @returns [B,C,R] */
@@ -105,7 +116,8 @@ function attentionOf(net: Net, x: Value, name: string): Value {
     return linear(value, weight, net.parameter(`${name}.${part}.bias`, [to], uniformBy(from)));
   };
   // Means and maxima go through one perceptron, a region a row.
-  const rows = reshape(transposeLast(concat([means, regionMaxima(x)], 2)), [batch * 2 * regions, channels]);
+  const maxima = regionMaxima(flat, height, width);
+  const rows = reshape(transposeLast(concat([means, maxima], 2)), [batch * 2 * regions, channels]);
   const found = reshape(layer(relu(layer(rows, 'mlp1', inner)), 'mlp2', channels), [
     batch,
     2,
