@@ -3,6 +3,7 @@ import { batchOption, rateOption } from '../kit/training-options';
 
 export type RecameOptions = {
   readonly answer: string;
+  readonly lean: number;
   readonly experts: string;
   readonly width: number;
   readonly expertLoss: string;
@@ -28,6 +29,18 @@ export const RECAME_OPTIONS: OptionSpecs<RecameOptions> = {
     ],
     label: 'Who answers',
     help: 'The student learns from three experts and costs a third of them; how far they disagree isn’t told then.',
+  },
+  // Chosen like the epochs on long tails of images that the bench has not. Frequent and rare classes' recall above plain
+  // cross entropy, in points: -6 and 18 at 0, -1 and 10 at 0.4.
+  lean: {
+    kind: 'number',
+    default: 0.4,
+    min: 0,
+    max: 1,
+    integer: false,
+    unit: '',
+    label: 'Lean to frequent classes',
+    help: 'At 0 all classes are taken alike, at 1 as often as they were taught. Other losses than skills and balanced softmax lean by themselves.',
   },
   experts: {
     kind: 'choice',
@@ -119,9 +132,10 @@ export const RECAME_OPTIONS: OptionSpecs<RecameOptions> = {
     label: 'Views of an image',
     help: 'The image itself and others made of it: cropped, turned over, brighter or darker, with noise.',
   },
+  // Thirty learn 540 images by heart: 3 points less of macro recall.
   epochs: {
     kind: 'number',
-    default: 30,
+    default: 15,
     min: 1,
     max: 400,
     integer: true,

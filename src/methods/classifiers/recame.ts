@@ -1,6 +1,7 @@
 import { floatTensor, sizeOf } from '../../base/tensor';
-import { add } from '../../graph/ops/index';
+import { add, mul } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
+import { logPriors, perClass } from '../../nn/losses/long-tail';
 import { FittedNet } from '../../nn/net';
 import type { Classifier, ClassifierContext } from '../classifier';
 import type { FitProgress, Inputs, MethodState } from '../contract';
@@ -27,16 +28,21 @@ import {
   meanOf,
   sumOf,
 } from './recame-network';
+import type { Expert } from './recame-network';
 import { RECAME_OPTIONS } from './recame-options';
 import type { RecameOptions } from './recame-options';
 import { answersBytes, fitStudent, studentStep, studentSteps } from './recame-student';
 
 /** The network of the class-agnostic branch: of training alone, no state has it. */
 const AGNOSTIC = 'agnostic';
+/** Logarithms of the shares of the taught classes in a state, [1,C]. */
+const PRIOR = 'prior';
 /** Epochs in which experts come to learn from each other. @source methods.md 18.9 */
 const RAMP_EPOCHS = 5;
 
 const wantsStudent = (o: RecameOptions): boolean => o.distillation && countOf(o) > 1;
+/** Losses that take the classes' shares out of the logits; those of the others lean to frequent classes by themselves. */
+const leans = ({ expertLoss }: RecameOptions): boolean => ['sade', 'balanced'].includes(expertLoss);
 const wantsPairs = ({ metric }: RecameOptions): boolean => metric === 'triplet' || metric === 'contrastive';
 
 /** @param domains that the class-agnostic branch tells; 0 without it */
@@ -123,7 +129,7 @@ export const recame: Classifier<RecameOptions> = {
       '(attention) and SoftTriple (sub-centres). The trunk stays frozen; pairs, for which every other batch has its ' +
       'classes alike, are an option, and the student starts from the balanced expert. The class-agnostic branch is an ' +
       'option: its domains are k-means clusters of the first level, found once, since no label says which product an ' +
-      'image is of.',
+      'image is of. That answers lean a little to frequent classes is ours too.',
   },
   about: {
     summary:
@@ -162,13 +168,14 @@ export const recame: Classifier<RecameOptions> = {
     const domains = o.agnostic ? yield* pseudoDomains(context) : undefined;
     const experts = yield* fitExperts(context, cache, counts, domains, o);
     if (context.trial) return experts;
+    const found = { ...experts, [PRIOR]: perClass(logPriors(counts)) };
     if (!wantsStudent(o)) {
       if (o.answer === 'student') context.remark('There is no student: the experts answer.');
-      return experts;
+      return found;
     }
     const student = yield* fitStudent(context, cache, counts, experts, o);
     if (!Object.keys(student).length) context.remark('Ended by hand before the student: the experts answer.');
-    return { ...experts, ...student };
+    return { ...found, ...student };
   },
 
   classify(graph, inputs, state, o) {
@@ -184,11 +191,15 @@ export const recame: Classifier<RecameOptions> = {
         ? [student]
         : expertsOf(new FittedNet(graph, state, `${EXPERTS}.`), x, countOf(o), form);
     const regions = answering.flatMap((one) => (one.regions ? [one.regions] : []));
+    // Fits of earlier versions have no prior.
+    const leant = ({ logits }: Expert) =>
+      leans(o) && PRIOR in state ? add(logits, mul(state[PRIOR], o.lean)) : logits;
+    const logits = answering.map(leant);
     return {
-      logits: meanOf(answering.map(({ logits }) => logits)),
-      ...(answering.length > 1 && { experts: answering.map(({ logits }) => logits) }),
+      logits: meanOf(logits),
+      ...(logits.length > 1 && { experts: logits }),
       ...(regions.length && { attention: meanOf(regions) }),
-      ...(student && { student: student.logits }),
+      ...(student && { student: leant(student) }),
     };
   },
 };

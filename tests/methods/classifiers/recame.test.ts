@@ -108,6 +108,24 @@ describe('a fit', () => {
     closeTo(other.experts[1], found.experts[0], 6);
   });
 
+  it.each(['ensemble', 'student'])('%s: leans to classes that were taught more often', async (answer) => {
+    const leaning = (lean: number, from = state) => tell(from, { ...small, answer, lean });
+    const level = (await leaning(0)).logits;
+    const expected = level.map((own, i) => own + 0.5 * Math.log(COUNTS[i % 5] / CLASS_OF.length));
+    closeTo((await leaning(0.5)).logits, expected, 4);
+    const { prior: _, ...earlier } = state;
+    closeTo((await leaning(0.5, earlier)).logits, level, 6);
+  });
+
+  it('does not lean twice: cross entropy leans by itself', async () => {
+    const plain = { ...small, expertLoss: 'plain' };
+    closeTo(
+      (await tell(state, { ...plain, lean: 1 })).logits,
+      (await tell(state, { ...plain, lean: 0 })).logits,
+      6,
+    );
+  });
+
   it('tells how much each region counted', async () => {
     const { attention } = await tell(state);
     expect(attention!.shape).toEqual([QUERY_OF.length, 1, 4, 4]);
