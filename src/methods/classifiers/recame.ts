@@ -129,7 +129,7 @@ export const recame: Classifier<RecameOptions> = {
       '(attention) and SoftTriple (sub-centres). The trunk stays frozen; pairs, for which every other batch has its ' +
       'classes alike, are an option, and the student starts from the balanced expert. The class-agnostic branch is an ' +
       'option: its domains are k-means clusters of the first level, found once, since no label says which product an ' +
-      'image is of. That answers lean a little to frequent classes is ours too.',
+      'image is of. That answers can lean to frequent classes is ours too.',
   },
   about: {
     summary:
