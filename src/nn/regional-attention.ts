@@ -65,8 +65,9 @@ function enlargingMatrix(height: number, width: number): TensorData {
 }
 
 /**
- * Chooses the positions of each of 4×4 regions, as many for every region: smaller ones have some twice, which changes
- * neither their largest value nor, since equal ones share it, its gradient.
+ * Chooses the positions of each of 4×4 regions, as many for every region: smaller ones have some twice. That changes
+ * their largest value never, and its gradient only where several positions have it: one that is chosen twice then gets
+ * two shares.
  * @returns [h·w,16·n]
  */
 function choosingMatrix(height: number, width: number): TensorData {
@@ -87,14 +88,11 @@ function choosingMatrix(height: number, width: number): TensorData {
 function regionMaxima(flat: Value, height: number, width: number): Value {
   const [batch, channels] = flat.shape;
   const chosen = matMul(flat, flat.graph.constant(choosingMatrix(height, width)));
-  let maxima = reduceMax(reshape(chosen, [batch, channels, FINEST, FINEST, -1]), [4]);
-  const grids = [maxima];
-  for (let grid = FINEST / 2; grid >= 1; grid /= 2) {
-    maxima = reduceMax(reshape(maxima, [batch, channels, grid, 2, grid, 2]), [3, 5]);
-    grids.unshift(maxima);
-  }
+  const maxima = [reduceMax(reshape(chosen, [batch, channels, FINEST, FINEST, -1]), [4])];
+  for (const grid of GRIDS.slice(0, -1).reverse())
+    maxima.unshift(reduceMax(reshape(maxima[0], [batch, channels, grid, 2, grid, 2]), [3, 5]));
   return concat(
-    grids.map((of) => reshape(of, [batch, channels, -1])),
+    maxima.map((of) => reshape(of, [batch, channels, -1])),
     2,
   );
 }

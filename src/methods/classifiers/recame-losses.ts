@@ -95,6 +95,10 @@ const ALIKE: Readonly<Record<string, ExpertLoss>> = {
     smoothedCrossEntropy(asDrawn(logits, lesson, numbers), lesson.labels),
 };
 
+/** Whether logits are of classes that are equally frequent; with other losses they lean to frequent ones by themselves. */
+export const isWithoutPrior = ({ expertLoss }: RecameOptions): boolean =>
+  (ALIKE[expertLoss] ?? balanced) === balanced;
+
 /** The loss of expert `e` of so many. */
 const lossOf = (e: number, experts: number, { expertLoss }: RecameOptions): ExpertLoss =>
   ALIKE[expertLoss] ?? (experts > 1 ? SKILLS[e] : balanced);

@@ -16,7 +16,7 @@ import { DOMAINS, agnosticLosses, pseudoDomains, statisticsWidth } from './recam
 import type { Domains } from './recame-agnostic';
 import { Batches, OPTIMISER, batchOf, course, stepsOf } from './recame-batches';
 import type { Shapes } from './recame-batches';
-import { ensembleLosses } from './recame-losses';
+import { ensembleLosses, isWithoutPrior } from './recame-losses';
 import {
   EXPERTS,
   STUDENT,
@@ -41,8 +41,6 @@ const PRIOR = 'prior';
 const RAMP_EPOCHS = 5;
 
 const wantsStudent = (o: RecameOptions): boolean => o.distillation && countOf(o) > 1;
-/** Losses that take the classes' shares out of the logits; those of the others lean to frequent classes by themselves. */
-const leans = ({ expertLoss }: RecameOptions): boolean => ['sade', 'balanced'].includes(expertLoss);
 const wantsPairs = ({ metric }: RecameOptions): boolean => metric === 'triplet' || metric === 'contrastive';
 
 /** @param domains that the class-agnostic branch tells; 0 without it */
@@ -193,7 +191,7 @@ export const recame: Classifier<RecameOptions> = {
     const regions = answering.flatMap((one) => (one.regions ? [one.regions] : []));
     // Fits of earlier versions have no prior.
     const leant = ({ logits }: Expert) =>
-      leans(o) && PRIOR in state ? add(logits, mul(state[PRIOR], o.lean)) : logits;
+      isWithoutPrior(o) && PRIOR in state ? add(logits, mul(state[PRIOR], o.lean)) : logits;
     const logits = answering.map(leant);
     return {
       logits: meanOf(logits),
