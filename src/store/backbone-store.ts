@@ -1,5 +1,5 @@
 import type { BackboneId } from '../base/ids';
-import { guarded } from './database';
+import { guarded, write } from './database';
 import type { Database } from './database';
 import type { BackboneRecord } from './schema';
 
@@ -15,19 +15,15 @@ export class BackboneStore {
     return (await guarded(() => this.database.get('backbones', id)))?.blob;
   }
 
-  put(record: BackboneRecord): Promise<unknown> {
-    return guarded(() => this.database.put('backbones', record));
+  put(record: BackboneRecord): Promise<void> {
+    return write(this.database, ['backbones'], (to) => [to.objectStore('backbones').put(record)]);
   }
 
   /** Deletes weights, and what they saw in images. */
   delete(id: BackboneId): Promise<void> {
-    return guarded(async () => {
-      const transaction = this.database.transaction(['backbones', 'embeddings'], 'readwrite');
-      await Promise.all([
-        transaction.objectStore('backbones').delete(id),
-        transaction.objectStore('embeddings').delete(IDBKeyRange.bound([`${id}.`], [`${id}.~`])),
-        transaction.done,
-      ]);
-    });
+    return write(this.database, ['backbones', 'embeddings'], (to) => [
+      to.objectStore('backbones').delete(id),
+      to.objectStore('embeddings').delete(IDBKeyRange.bound([`${id}.`], [`${id}.~`])),
+    ]);
   }
 }

@@ -1,7 +1,6 @@
 import type { FitId } from '../base/ids';
-import { guarded } from './database';
+import { guarded, within, write } from './database';
 import type { Database } from './database';
-import { within } from './fit-store';
 import type { ClassFitRecord, ClassResultRecord, SetId } from './schema';
 
 /** Fits of classifiers and what they said. States and unfinished pieces lie beside those of detectors. */
@@ -14,30 +13,25 @@ export class ClassFitStore {
     return found.sort((a, b) => a.createdAt - b.createdAt);
   }
 
-  putFit(fit: ClassFitRecord): Promise<unknown> {
-    return guarded(() => this.database.put('classFits', fit));
+  putFit(fit: ClassFitRecord): Promise<void> {
+    return write(this.database, ['classFits'], (to) => [to.objectStore('classFits').put(fit)]);
   }
 
   /** Deletes a fit with its state, pieces and results. */
   deleteFit(fitId: FitId): Promise<void> {
-    return guarded(async () => {
-      const stores = ['classFits', 'states', 'checkpoints', 'classResults'] as const;
-      const transaction = this.database.transaction(stores, 'readwrite');
-      await Promise.all([
-        transaction.objectStore('classFits').delete(fitId),
-        transaction.objectStore('states').delete(fitId),
-        transaction.objectStore('checkpoints').delete(within(fitId)),
-        transaction.objectStore('classResults').delete(within(fitId)),
-        transaction.done,
-      ]);
-    });
+    return write(this.database, ['classFits', 'states', 'checkpoints', 'classResults'], (to) => [
+      to.objectStore('classFits').delete(fitId),
+      to.objectStore('states').delete(fitId),
+      to.objectStore('checkpoints').delete(within(fitId)),
+      to.objectStore('classResults').delete(within(fitId)),
+    ]);
   }
 
   results(fitId: FitId): Promise<ClassResultRecord[]> {
     return guarded(() => this.database.getAll('classResults', within(fitId)));
   }
 
-  putResult(result: ClassResultRecord): Promise<unknown> {
-    return guarded(() => this.database.put('classResults', result));
+  putResult(result: ClassResultRecord): Promise<void> {
+    return write(this.database, ['classResults'], (to) => [to.objectStore('classResults').put(result)]);
   }
 }

@@ -1,5 +1,5 @@
 import { openDB } from 'idb';
-import type { IDBPDatabase } from 'idb';
+import type { IDBPDatabase, IDBPTransaction, StoreNames } from 'idb';
 import { AppError, toAppError } from '../base/errors';
 import { DATABASE, VERSION } from './schema';
 import type { Schema } from './schema';
@@ -64,3 +64,24 @@ export async function guarded<T>(work: () => Promise<T>): Promise<T> {
     throw storeError(error);
   }
 }
+
+/**
+ * Writes in one transaction: all of it, or nothing. It is committed as soon as every write is asked for. Left to itself
+ * the browser waits until the page has heard of each, and a page that is reloaded or closed before then loses them.
+ * @throws store/quota
+ */
+export function write<const Names extends readonly StoreNames<Schema>[]>(
+  database: Database,
+  stores: Names,
+  writes: (transaction: IDBPTransaction<Schema, Names, 'readwrite'>) => readonly Promise<unknown>[],
+): Promise<void> {
+  return guarded(async () => {
+    const transaction = database.transaction(stores, 'readwrite');
+    const asked = writes(transaction);
+    transaction.commit();
+    await Promise.all([...asked, transaction.done]);
+  });
+}
+
+/** All compound keys that begin with an id. An empty array sorts behind every string. */
+export const within = (id: string): IDBKeyRange => IDBKeyRange.bound([id], [id, []]);

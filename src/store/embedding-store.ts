@@ -1,4 +1,4 @@
-import { guarded } from './database';
+import { guarded, write } from './database';
 import type { Database } from './database';
 
 /** Images and texts as encoders see them: what is asked or fitted after a reload reads none anew. */
@@ -10,9 +10,10 @@ export class EmbeddingStore {
     return guarded(async () => (await this.database).get('embeddings', [encoder, of]));
   }
 
-  put(encoder: string, of: string, embedding: Float32Array): Promise<void> {
-    return guarded(async () => {
-      await (await this.database).put('embeddings', embedding, [encoder, of]);
-    });
+  async put(encoder: string, of: string, embedding: Float32Array): Promise<void> {
+    const database = await guarded(() => this.database);
+    await write(database, ['embeddings'], (to) => [
+      to.objectStore('embeddings').put(embedding, [encoder, of]),
+    ]);
   }
 }

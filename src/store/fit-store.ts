@@ -1,6 +1,6 @@
 import type { FitId } from '../base/ids';
 import type { TensorData } from '../base/tensor';
-import { guarded } from './database';
+import { guarded, within, write } from './database';
 import type { Database } from './database';
 import type { FitRecord, ResultRecord, SetId } from './schema';
 
@@ -14,53 +14,49 @@ export class FitStore {
     return found.sort((a, b) => a.createdAt - b.createdAt);
   }
 
-  putFit(fit: FitRecord): Promise<unknown> {
-    return guarded(() => this.database.put('fits', fit));
+  putFit(fit: FitRecord): Promise<void> {
+    return write(this.database, ['fits'], (to) => [to.objectStore('fits').put(fit)]);
   }
 
   /** Deletes a fit with its state, pieces and results. */
   deleteFit(fitId: FitId): Promise<void> {
-    return guarded(async () => {
-      const stores = ['fits', 'states', 'checkpoints', 'results'] as const;
-      const transaction = this.database.transaction(stores, 'readwrite');
-      await Promise.all([
-        transaction.objectStore('fits').delete(fitId),
-        transaction.objectStore('states').delete(fitId),
-        transaction.objectStore('checkpoints').delete(within(fitId)),
-        transaction.objectStore('results').delete(within(fitId)),
-        transaction.done,
-      ]);
-    });
+    return write(this.database, ['fits', 'states', 'checkpoints', 'results'], (to) => [
+      to.objectStore('fits').delete(fitId),
+      to.objectStore('states').delete(fitId),
+      to.objectStore('checkpoints').delete(within(fitId)),
+      to.objectStore('results').delete(within(fitId)),
+    ]);
   }
 
   state(fitId: FitId): Promise<Readonly<Record<string, TensorData>> | undefined> {
     return guarded(() => this.database.get('states', fitId));
   }
 
-  putState(fitId: FitId, state: Readonly<Record<string, TensorData>>): Promise<unknown> {
-    return guarded(() => this.database.put('states', state, fitId));
+  putState(fitId: FitId, state: Readonly<Record<string, TensorData>>): Promise<void> {
+    return write(this.database, ['states'], (to) => [to.objectStore('states').put(state, fitId)]);
   }
 
   checkpoint(fitId: FitId, key: string): Promise<TensorData | undefined> {
     return guarded(() => this.database.get('checkpoints', [fitId, key]));
   }
 
-  putCheckpoint(fitId: FitId, key: string, piece: TensorData): Promise<unknown> {
-    return guarded(() => this.database.put('checkpoints', piece, [fitId, key]));
+  putCheckpoint(fitId: FitId, key: string, piece: TensorData): Promise<void> {
+    return write(this.database, ['checkpoints'], (to) => [
+      to.objectStore('checkpoints').put(piece, [fitId, key]),
+    ]);
   }
 
   clearCheckpoints(fitId: FitId): Promise<void> {
-    return guarded(() => this.database.delete('checkpoints', within(fitId)));
+    return write(this.database, ['checkpoints'], (to) => [
+      to.objectStore('checkpoints').delete(within(fitId)),
+    ]);
   }
 
   results(fitId: FitId): Promise<ResultRecord[]> {
     return guarded(() => this.database.getAll('results', within(fitId)));
   }
 
-  putResult(result: ResultRecord): Promise<unknown> {
-    return guarded(() => this.database.put('results', result));
+  putResult(result: ResultRecord): Promise<void> {
+    return write(this.database, ['results'], (to) => [to.objectStore('results').put(result)]);
   }
 }
-
-/** All compound keys that begin with a fit. An empty array sorts behind every string. */
-export const within = (fitId: FitId): IDBKeyRange => IDBKeyRange.bound([fitId], [fitId, []]);

@@ -1,5 +1,5 @@
 import type { ImageId } from '../base/ids';
-import { guarded } from './database';
+import { guarded, within, write } from './database';
 import type { Database } from './database';
 import type { EntryRecord, ImageRecord, SetId, SetRecord } from './schema';
 
@@ -11,8 +11,8 @@ export class LibraryStore {
     return guarded(() => this.database.getAll('sets'));
   }
 
-  putSet(set: SetRecord): Promise<unknown> {
-    return guarded(() => this.database.put('sets', set));
+  putSet(set: SetRecord): Promise<void> {
+    return write(this.database, ['sets'], (to) => [to.objectStore('sets').put(set)]);
   }
 
   /** Entries of a set in the order of adding. */
@@ -30,14 +30,12 @@ export class LibraryStore {
    * @returns both as they are stored: a dropped file may be moved or deleted on the disk, the store's copy not
    * @throws store/quota
    */
-  add(image: ImageRecord, entry: EntryRecord): Promise<{ image: ImageRecord; entry: EntryRecord }> {
+  async add(image: ImageRecord, entry: EntryRecord): Promise<{ image: ImageRecord; entry: EntryRecord }> {
+    await write(this.database, ['images', 'entries'], (to) => [
+      to.objectStore('images').put(image),
+      to.objectStore('entries').put(entry),
+    ]);
     return guarded(async () => {
-      const transaction = this.database.transaction(['images', 'entries'], 'readwrite');
-      await Promise.all([
-        transaction.objectStore('images').put(image),
-        transaction.objectStore('entries').put(entry),
-        transaction.done,
-      ]);
       const [storedImage, storedEntry] = await Promise.all([
         this.database.get('images', image.id),
         this.database.get('entries', [entry.setId, entry.imageId]),
@@ -47,34 +45,23 @@ export class LibraryStore {
   }
 
   putEntries(entries: readonly EntryRecord[]): Promise<void> {
-    return guarded(async () => {
-      const transaction = this.database.transaction('entries', 'readwrite');
-      await Promise.all([...entries.map((entry) => transaction.store.put(entry)), transaction.done]);
-    });
+    return write(this.database, ['entries'], (to) =>
+      entries.map((entry) => to.objectStore('entries').put(entry)),
+    );
   }
 
   deleteEntries(entries: readonly EntryRecord[]): Promise<void> {
-    return guarded(async () => {
-      const transaction = this.database.transaction('entries', 'readwrite');
-      await Promise.all([
-        ...entries.map(({ setId, imageId }) => transaction.store.delete([setId, imageId])),
-        transaction.done,
-      ]);
-    });
+    return write(this.database, ['entries'], (to) =>
+      entries.map(({ setId, imageId }) => to.objectStore('entries').delete([setId, imageId])),
+    );
   }
 
   /** Deletes a set with its entries; images that nothing else holds go with it at the next start. */
   deleteSet(setId: SetId): Promise<void> {
-    return guarded(async () => {
-      const transaction = this.database.transaction(['sets', 'entries'], 'readwrite');
-      const entries = transaction.objectStore('entries');
-      const keys = await entries.index('bySet').getAllKeys(setId);
-      await Promise.all([
-        ...keys.map((key) => entries.delete(key)),
-        transaction.objectStore('sets').delete(setId),
-        transaction.done,
-      ]);
-    });
+    return write(this.database, ['sets', 'entries'], (to) => [
+      to.objectStore('entries').delete(within(setId)),
+      to.objectStore('sets').delete(setId),
+    ]);
   }
 
   /**

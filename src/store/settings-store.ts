@@ -1,4 +1,4 @@
-import { guarded } from './database';
+import { guarded, write } from './database';
 import type { Database } from './database';
 
 /** Small things to be found again after a reload. */
@@ -9,7 +9,7 @@ export class SettingsStore {
     return (await guarded(() => this.database.get('settings', name))) as T | undefined;
   }
 
-  put(name: string, value: unknown): Promise<unknown> {
-    return guarded(() => this.database.put('settings', value, name));
+  put(name: string, value: unknown): Promise<void> {
+    return write(this.database, ['settings'], (to) => [to.objectStore('settings').put(value, name)]);
   }
 }

@@ -1,5 +1,5 @@
 import type { ImageId } from '../base/ids';
-import { guarded } from './database';
+import { guarded, write } from './database';
 import type { Database } from './database';
 import type { ImageRecord, SupportSetId, SupportSetRecord } from './schema';
 
@@ -22,20 +22,16 @@ export class SupportStore {
    * @returns the set as it is stored: a dropped mask may be moved or deleted on the disk, the store's copy not
    * @throws store/quota
    */
-  put(set: SupportSetRecord, images: readonly ImageRecord[] = []): Promise<SupportSetRecord> {
-    return guarded(async () => {
-      const transaction = this.database.transaction(['images', 'supportSets'], 'readwrite');
-      await Promise.all([
-        ...images.map((image) => transaction.objectStore('images').put(image)),
-        transaction.objectStore('supportSets').put(set),
-        transaction.done,
-      ]);
-      return (await this.database.get('supportSets', set.id))!;
-    });
+  async put(set: SupportSetRecord, images: readonly ImageRecord[] = []): Promise<SupportSetRecord> {
+    await write(this.database, ['images', 'supportSets'], (to) => [
+      ...images.map((image) => to.objectStore('images').put(image)),
+      to.objectStore('supportSets').put(set),
+    ]);
+    return (await guarded(() => this.database.get('supportSets', set.id)))!;
   }
 
   /** Deletes a set; its images go at the next start, unless something else holds them. */
   delete(id: SupportSetId): Promise<void> {
-    return guarded(() => this.database.delete('supportSets', id));
+    return write(this.database, ['supportSets'], (to) => [to.objectStore('supportSets').delete(id)]);
   }
 }

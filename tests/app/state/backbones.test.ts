@@ -32,14 +32,14 @@ class World {
         return found;
       },
       blob: async (id) => this.records.get(id)?.blob,
-      put: async (record) => this.records.set(record.description.id, record),
+      put: async (record) => void this.records.set(record.description.id, record),
       delete: async (id) => void this.records.delete(id),
     };
     this.backbones = new Backbones(
       store as BackboneStore,
       {
         get: async (name: string) => this.settings.get(name),
-        put: async (name: string, value: unknown) => this.settings.set(name, value),
+        put: async (name: string, value: unknown) => void this.settings.set(name, value),
       } as SettingsStore,
       {
         engine: (async (call: (engine: unknown) => Promise<unknown>) =>

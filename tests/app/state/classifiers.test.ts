@@ -59,9 +59,9 @@ class World {
   constructor(maps: readonly string[] = []) {
     const store: Pick<ClassFitStore, 'putFit' | 'deleteFit' | 'putResult' | 'results' | 'fits'> = {
       fits: async () => [...this.fits.values()],
-      putFit: async (fit) => this.fits.set(fit.id, fit),
+      putFit: async (fit) => void this.fits.set(fit.id, fit),
       deleteFit: async (id) => void this.fits.delete(id),
-      putResult: async (result) => this.results.set(result.imageId, result),
+      putResult: async (result) => void this.results.set(result.imageId, result),
       results: async () => [...this.results.values()],
     };
     const client = {

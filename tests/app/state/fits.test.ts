@@ -38,7 +38,7 @@ class World {
 
   constructor() {
     const store: Pick<FitStore, 'putFit' | 'deleteFit'> = {
-      putFit: async (fit) => this.records.set(fit.id, fit),
+      putFit: async (fit) => void this.records.set(fit.id, fit),
       deleteFit: async (id) => void this.records.delete(id),
     };
     const client = {

@@ -91,7 +91,7 @@ class World {
       store as SupportStore,
       {
         get: async (name: string) => this.settings.get(name),
-        put: async (name: string, value: unknown) => this.settings.set(name, value),
+        put: async (name: string, value: unknown) => void this.settings.set(name, value),
       } as SettingsStore,
       client as never,
       this.notices,
