@@ -26,6 +26,7 @@ import { filledWith, heNormal, xavierNormal } from '../../nn/initialisers';
 import { FittedNet } from '../../nn/net';
 import type { Net } from '../../nn/net';
 import type { OptimiserSpec } from '../../nn/optimisers';
+import { cosine } from '../../nn/schedules';
 import type { Feeds } from '../../runtime/program';
 import type { Detector, StateValues } from '../contract';
 import { cacheBytes, cacheFeatures } from '../kit/feature-cache';
@@ -276,8 +277,8 @@ export const fAnogan: Detector<FAnoganOptions> = {
     where: 'Medical Image Analysis 2019',
     reference:
       "tSchlegl's code: residual networks and first values of WGAN-GP, encoder by izi_f with κ = 1. Running " +
-      'statistics at inspection, where that code may keep the batch’s. Short schedule at higher learning rates; the ' +
-      'published one has 1e-4, 5e-5 and tens of thousands of steps of batch 64.',
+      'statistics at inspection, where that code may keep the batch’s. Short schedule at higher learning rates, the ' +
+      'encoder’s falling; the published one has steady 1e-4 and 5e-5 and tens of thousands of steps of batch 64.',
   },
   about: {
     summary: 'Redraws tiles with a generator that knows good tiles alone; what it can’t redraw is strange.',
@@ -306,7 +307,12 @@ export const fAnogan: Detector<FAnoganOptions> = {
       label: 'Generator steps',
       help: 'Each goes with five steps of the critic. The published schedule has tens of thousands.',
     },
-    encoderSteps: { ...stepsOption(500), label: 'Encoder steps at most' },
+    // Held-out loss of the encoders of two generators after 800 steps: 0.283 and 0.0105 at a steady rate, 0.209 and 0.0078 so.
+    encoderSteps: {
+      ...stepsOption(800),
+      label: 'Encoder steps at most',
+      help: 'The learning rate falls along half a cosine over them. Held-out good images may end them earlier.',
+    },
     batch: { ...batchOption(16), unit: 'tiles', help: 'Random tiles in one step.' },
     learningRate: {
       ...rateOption(5e-4),
@@ -356,13 +362,14 @@ export const fAnogan: Detector<FAnoganOptions> = {
     });
     // What is asked for is the cost of the steps above.
     if (context.trial) return {};
+    const encoderRate = cosine(o.encoderRate, o.encoderSteps);
     return yield* fitByGradient(context, {
       key: 'encoder',
       phase: 'encoder',
       steps: { encoder: encoderStep(form, o.batch) },
       iterations: o.encoderSteps,
       start,
-      rate: () => o.encoderRate,
+      rate: (_net, iteration) => encoderRate(iteration),
       feeds: async (_step, iteration): Promise<Feeds> => ({
         real: await tiles.at(`encoder tiles.${iteration}`, o.flips),
       }),
