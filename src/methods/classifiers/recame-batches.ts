@@ -4,6 +4,7 @@ import { reshape } from '../../graph/ops/index';
 import { logPriors, perClass } from '../../nn/losses/long-tail';
 import { cosine } from '../../nn/schedules';
 import type { ClassifierContext, ClassifierSize } from '../classifier';
+import { dropChannels } from '../kit/channel-dropout';
 import { ClassSampler } from '../kit/class-sampling';
 import type { FeatureCache } from '../kit/feature-cache';
 import { oneHot } from '../kit/one-hot';
@@ -17,7 +18,7 @@ import type { RecameOptions } from './recame-options';
 export const OPTIMISER: NetRole['optimiser'] = { kind: 'adamw', weightDecay: 1e-4 };
 /** A handful of images is seen more often than epochs say: fewer steps than this teach nothing. */
 const LEAST_STEPS = 200;
-/** Steps at rate 0 that running statistics forget batches of classes in: 0.9²⁵ is 7 %. */
+/** Steps at rate 0 in which running statistics forget batches that inspection has none of: 0.9²⁵ is 7 %. */
 const SETTLING = 25;
 
 /** What the batches of a training are like. */
@@ -26,6 +27,8 @@ export interface BatchPlan {
   readonly wanted: number;
   /** Whether every other batch has its classes alike. */
   readonly alternating: boolean;
+  /** Share of the features' channels that is left out. */
+  readonly dropout: number;
   /** Of the random numbers. */
   readonly stream: string;
   /** Fed beside the classes, where a branch learns them. */
@@ -67,25 +70,30 @@ export class Batches {
     this.#alike = perClass(logPriors(counts.map(() => 1)));
   }
 
-  get alternating(): boolean {
-    return this.plan.alternating;
+  /** Whether its batches are others than inspection's: then running statistics have to settle. */
+  get settles(): boolean {
+    return this.plan.alternating || this.plan.dropout > 0;
   }
 
   get perEpoch(): number {
     return Math.ceil(this.context.labels.trained.length / this.size);
   }
 
-  /** @param settled whether running statistics shall be those of images as often as they are */
+  /** @param settled whether running statistics shall be those of whole images, as often as they are */
   async at(iteration: number, settled: boolean): Promise<Record<string, TensorData>> {
     const classes = settled || iteration % 2 === 0 ? undefined : this.#classes;
     const images = classes?.at(iteration) ?? this.#images.at(iteration);
-    const rng = this.context.rng(`${this.plan.stream} views.${iteration}`);
-    const places = this.cache.drawn(images, rng);
     const { classOf } = this.context.labels;
-    const { domains, answers } = this.plan;
+    const { domains, answers, dropout, stream } = this.plan;
+    const places = this.cache.drawn(images, this.context.rng(`${stream} views.${iteration}`));
+    const packed = await this.cache.store.batch(places);
+    if (dropout && !settled) {
+      const [channels] = this.context.taps.level3!;
+      dropChannels(packed, channels, dropout, this.context.rng(`${stream} dropped.${iteration}`));
+    }
     const labels = images.map((image) => classOf[image]);
     return {
-      packed: await this.cache.store.batch(places),
+      packed,
       labels: oneHot(labels, this.#prior.shape[1]),
       drawn: classes ? this.#alike : this.#prior,
       ...(domains && {
@@ -107,7 +115,7 @@ export const stepsOf = ({ perEpoch }: Batches, { epochs }: RecameOptions): numbe
 export function course(batches: Batches, steps: number, { learningRate }: RecameOptions) {
   const rate = cosine(learningRate, steps);
   return {
-    iterations: steps + (batches.alternating ? SETTLING : 0),
+    iterations: steps + (batches.settles ? SETTLING : 0),
     rate: (_net: string, iteration: number) => (iteration < steps ? rate(iteration) : 0),
     feeds: (_step: string, iteration: number) => batches.at(iteration, iteration >= steps),
   };

@@ -104,6 +104,7 @@ export async function* fitStudent(
   const batches = new Batches(context, cache, counts, {
     wanted: o.batch,
     alternating: true,
+    dropout: o.dropout,
     stream: STUDENT,
     answers,
   });

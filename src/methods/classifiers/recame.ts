@@ -85,6 +85,7 @@ async function* fitExperts(
   const batches = new Batches(context, cache, counts, {
     wanted: o.batch,
     alternating: wantsPairs(o),
+    dropout: o.dropout,
     stream: EXPERTS,
     domains,
   });
@@ -127,7 +128,7 @@ export const recame: Classifier<RecameOptions> = {
       '(attention) and SoftTriple (sub-centres). The trunk stays frozen; pairs, for which every other batch has its ' +
       'classes alike, are an option, and the student starts from the balanced expert. The class-agnostic branch is an ' +
       'option: its domains are k-means clusters of the first level, found once, since no label says which product an ' +
-      'image is of. That answers can lean to frequent classes is ours too.',
+      'image is of. That channels are left out in training and answers lean to frequent classes is ours too.',
   },
   about: {
     summary:
