@@ -104,7 +104,8 @@ export async function* fitStudent(
   const batches = new Batches(context, cache, counts, {
     wanted: o.batch,
     alternating: true,
-    dropout: o.dropout,
+    // It learns what the experts say of whole features, from whole features.
+    dropout: 0,
     stream: STUDENT,
     answers,
   });
