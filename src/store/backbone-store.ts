@@ -1,5 +1,5 @@
 import type { BackboneId } from '../base/ids';
-import { guarded, write } from './database';
+import { guarded, put, write } from './database';
 import type { Database } from './database';
 import type { BackboneRecord } from './schema';
 
@@ -16,7 +16,7 @@ export class BackboneStore {
   }
 
   put(record: BackboneRecord): Promise<void> {
-    return write(this.database, ['backbones'], (to) => [to.objectStore('backbones').put(record)]);
+    return put(this.database, 'backbones', record);
   }
 
   /** Deletes weights, and what they saw in images. */

@@ -1,5 +1,5 @@
 import type { FitId } from '../base/ids';
-import { guarded, within, write } from './database';
+import { guarded, put, within, write } from './database';
 import type { Database } from './database';
 import type { ClassFitRecord, ClassResultRecord, SetId } from './schema';
 
@@ -14,7 +14,7 @@ export class ClassFitStore {
   }
 
   putFit(fit: ClassFitRecord): Promise<void> {
-    return write(this.database, ['classFits'], (to) => [to.objectStore('classFits').put(fit)]);
+    return put(this.database, 'classFits', fit);
   }
 
   /** Deletes a fit with its state, pieces and results. */
@@ -32,6 +32,6 @@ export class ClassFitStore {
   }
 
   putResult(result: ClassResultRecord): Promise<void> {
-    return write(this.database, ['classResults'], (to) => [to.objectStore('classResults').put(result)]);
+    return put(this.database, 'classResults', result);
   }
 }

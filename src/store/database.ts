@@ -1,5 +1,5 @@
 import { openDB } from 'idb';
-import type { IDBPDatabase, IDBPTransaction, StoreNames } from 'idb';
+import type { IDBPDatabase, IDBPTransaction, StoreKey, StoreNames, StoreValue } from 'idb';
 import { AppError, toAppError } from '../base/errors';
 import { DATABASE, VERSION } from './schema';
 import type { Schema } from './schema';
@@ -82,6 +82,14 @@ export function write<const Names extends readonly StoreNames<Schema>[]>(
     await Promise.all([...asked, transaction.done]);
   });
 }
+
+/** Writes one record. @param key where the record itself has none @throws store/quota */
+export const put = <Name extends StoreNames<Schema>>(
+  database: Database,
+  store: Name,
+  record: StoreValue<Schema, Name>,
+  key?: StoreKey<Schema, Name>,
+): Promise<void> => write(database, [store], (to) => [to.objectStore(store).put(record, key)]);
 
 /** All compound keys that begin with an id. An empty array sorts behind every string. */
 export const within = (id: string): IDBKeyRange => IDBKeyRange.bound([id], [id, []]);

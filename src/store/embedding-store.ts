@@ -1,4 +1,4 @@
-import { guarded, write } from './database';
+import { guarded, put } from './database';
 import type { Database } from './database';
 
 /** Images and texts as encoders see them: what is asked or fitted after a reload reads none anew. */
@@ -12,8 +12,6 @@ export class EmbeddingStore {
 
   async put(encoder: string, of: string, embedding: Float32Array): Promise<void> {
     const database = await guarded(() => this.database);
-    await write(database, ['embeddings'], (to) => [
-      to.objectStore('embeddings').put(embedding, [encoder, of]),
-    ]);
+    await put(database, 'embeddings', embedding, [encoder, of]);
   }
 }

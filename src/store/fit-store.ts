@@ -1,6 +1,6 @@
 import type { FitId } from '../base/ids';
 import type { TensorData } from '../base/tensor';
-import { guarded, within, write } from './database';
+import { guarded, put, within, write } from './database';
 import type { Database } from './database';
 import type { FitRecord, ResultRecord, SetId } from './schema';
 
@@ -15,7 +15,7 @@ export class FitStore {
   }
 
   putFit(fit: FitRecord): Promise<void> {
-    return write(this.database, ['fits'], (to) => [to.objectStore('fits').put(fit)]);
+    return put(this.database, 'fits', fit);
   }
 
   /** Deletes a fit with its state, pieces and results. */
@@ -33,7 +33,7 @@ export class FitStore {
   }
 
   putState(fitId: FitId, state: Readonly<Record<string, TensorData>>): Promise<void> {
-    return write(this.database, ['states'], (to) => [to.objectStore('states').put(state, fitId)]);
+    return put(this.database, 'states', state, fitId);
   }
 
   checkpoint(fitId: FitId, key: string): Promise<TensorData | undefined> {
@@ -41,9 +41,7 @@ export class FitStore {
   }
 
   putCheckpoint(fitId: FitId, key: string, piece: TensorData): Promise<void> {
-    return write(this.database, ['checkpoints'], (to) => [
-      to.objectStore('checkpoints').put(piece, [fitId, key]),
-    ]);
+    return put(this.database, 'checkpoints', piece, [fitId, key]);
   }
 
   clearCheckpoints(fitId: FitId): Promise<void> {
@@ -57,6 +55,6 @@ export class FitStore {
   }
 
   putResult(result: ResultRecord): Promise<void> {
-    return write(this.database, ['results'], (to) => [to.objectStore('results').put(result)]);
+    return put(this.database, 'results', result);
   }
 }

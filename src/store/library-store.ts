@@ -1,5 +1,5 @@
 import type { ImageId } from '../base/ids';
-import { guarded, within, write } from './database';
+import { guarded, put, within, write } from './database';
 import type { Database } from './database';
 import type { EntryRecord, ImageRecord, SetId, SetRecord } from './schema';
 
@@ -12,7 +12,7 @@ export class LibraryStore {
   }
 
   putSet(set: SetRecord): Promise<void> {
-    return write(this.database, ['sets'], (to) => [to.objectStore('sets').put(set)]);
+    return put(this.database, 'sets', set);
   }
 
   /** Entries of a set in the order of adding. */

@@ -1,4 +1,4 @@
-import { guarded, write } from './database';
+import { guarded, put } from './database';
 import type { Database } from './database';
 
 /** Small things to be found again after a reload. */
@@ -10,6 +10,6 @@ export class SettingsStore {
   }
 
   put(name: string, value: unknown): Promise<void> {
-    return write(this.database, ['settings'], (to) => [to.objectStore('settings').put(value, name)]);
+    return put(this.database, 'settings', value, name);
   }
 }

@@ -286,6 +286,11 @@ describe('ends', () => {
     expect(cost!.stepMs).toBeGreaterThan(0);
     await fit({ ...small, dropout: 0 }, { trial: { report: (found) => void (cost = found) } });
     expect(cost!.iterations).toBe(200 + 23);
+    await fit(
+      { ...small, dropout: 0, metric: 'triplet' },
+      { trial: { report: (found) => void (cost = found) } },
+    );
+    expect(cost!.iterations).toBe(225 + 23);
     await fit({ ...small, distillation: false }, { trial: { report: (found) => void (cost = found) } });
     expect(cost!.iterations).toBe(225);
   });
