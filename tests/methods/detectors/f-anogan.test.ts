@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Rng } from '../../../src/base/rng';
 import { floatTensor, floats, sizeOf } from '../../../src/base/tensor';
 import type { TensorData } from '../../../src/base/tensor';
@@ -193,6 +193,17 @@ describe('a fit', () => {
     const pictures = await drawn(state);
     expect(pictures.shape).toEqual(images.shape);
     for (const value of floats(pictures)) expect(value >= 0 && value <= 1).toBe(true);
+  });
+
+  it('keeps the generator’s rate; the encoder’s falls along half a cosine', async () => {
+    const steps = vi.spyOn(Trainer.prototype, 'step');
+    await fit({ steps: 2, encoderSteps: 4 });
+    const ratesOf = (net: string) =>
+      steps.mock.calls.flatMap(([name, , rateOf]) => (name === net ? [rateOf(net)] : []));
+    expect(ratesOf('generator')).toEqual([options.learningRate, options.learningRate]);
+    const falling = [0, 1, 2, 3].map((i) => (options.encoderRate * (1 + Math.cos((Math.PI * i) / 4))) / 2);
+    expect(ratesOf('encoder')).toHaveLength(4);
+    ratesOf('encoder').forEach((rate, i) => expect(rate).toBeCloseTo(falling[i], 9));
   });
 
   it('is the same for the same seed', async () => {
