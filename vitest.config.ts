@@ -46,6 +46,8 @@ export default defineConfig({
         test: {
           // Whole fits; apart from the rest, so that the fast lane stays fast.
           ...inNode,
+          // Of shared workers one stood idle while the other took the last files.
+          isolate: true,
           name: 'slow',
           include: ['tests/**/*.slow.test.ts'],
           testTimeout: 120_000,
