@@ -14,11 +14,11 @@ const image = (className: string, i: number): BenchImage => {
   };
 };
 const CLASSES = ['a', 'b', 'c', 'd', 'e'];
-const IMAGES = CLASSES.flatMap((name) => Array.from({ length: 130 }, (_, i) => image(name, i)));
+const IMAGES = CLASSES.flatMap((name) => Array.from({ length: 200 }, (_, i) => image(name, i)));
 
 describe('what classifiers are taught with in the bench', () => {
   it('shots: so many of each class, never all, the rest is tested', () => {
-    const small = IMAGES.filter((_, i) => i % 130 < 4);
+    const small = IMAGES.filter((_, i) => i % 200 < 4);
     const { trainCounts, train, test } = drawShots(small, 3, 0);
     expect(trainCounts).toEqual([3, 3, 3, 3, 3]);
     expect(test).toHaveLength(5);
@@ -33,12 +33,12 @@ describe('what classifiers are taught with in the bench', () => {
     const second = drawLongTail(IMAGES, 100, 1);
     expect(second.trainCounts).not.toEqual(first.trainCounts);
     expect(second.test).toEqual(first.test);
-    expect(first.test).toHaveLength(150);
+    expect(first.test).toHaveLength(500);
     const tested = new Set(first.test.map(({ id }) => id));
     expect(first.train.some(({ id }) => tested.has(id))).toBe(false);
   });
 
   it('a class that the test takes whole is refused', () => {
-    expect(() => drawLongTail(IMAGES.slice(0, 30), 100, 0)).toThrow('a class has 30 images');
+    expect(() => drawLongTail(IMAGES.slice(0, 100), 100, 0)).toThrow('a class has 100 images');
   });
 });
