@@ -1,7 +1,8 @@
 import { floatTensor, sizeOf } from '../../base/tensor';
+import type { TensorData } from '../../base/tensor';
 import { add, mul } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
-import { logPriors, perClass } from '../../nn/losses/long-tail';
+import { perClass } from '../../nn/losses/long-tail';
 import { FittedNet } from '../../nn/net';
 import type { Classifier, ClassifierContext } from '../classifier';
 import type { FitProgress, Inputs, MethodState } from '../contract';
@@ -35,8 +36,8 @@ import { answersBytes, fitStudent, studentStep, studentSteps } from './recame-st
 
 /** The network of the class-agnostic branch: of training alone, no state has it. */
 const AGNOSTIC = 'agnostic';
-/** Logarithms of the shares of the taught classes in a state, [1,C]. */
-const PRIOR = 'prior';
+/** Images of each class over those of the most frequent one, in a state. [1,C] */
+const FREQUENCIES = 'frequencies';
 /** Epochs in which experts come to learn from each other. @source methods.md 18.9 */
 const RAMP_EPOCHS = 5;
 
@@ -73,6 +74,11 @@ function trainedCounts({ classes, classOf, trained }: ClassifierContext['labels'
   const counts = new Array<number>(classes.length).fill(0);
   for (const image of trained) counts[classOf[image]]++;
   return counts;
+}
+
+function frequenciesOf(counts: readonly number[]): TensorData {
+  const most = Math.max(...counts);
+  return perClass(Float32Array.from(counts, (count) => count / most));
 }
 
 async function* fitExperts(
@@ -167,7 +173,7 @@ export const recame: Classifier<RecameOptions> = {
     const domains = o.agnostic ? yield* pseudoDomains(context) : undefined;
     const experts = yield* fitExperts(context, cache, counts, domains, o);
     if (context.trial) return experts;
-    const found = { ...experts, [PRIOR]: perClass(logPriors(counts)) };
+    const found = { ...experts, [FREQUENCIES]: frequenciesOf(counts) };
     if (!wantsStudent(o)) {
       if (o.answer === 'student') context.remark('There is no student: the experts answer.');
       return found;
@@ -190,9 +196,9 @@ export const recame: Classifier<RecameOptions> = {
         ? [student]
         : expertsOf(new FittedNet(graph, state, `${EXPERTS}.`), x, countOf(o), form);
     const regions = answering.flatMap((one) => (one.regions ? [one.regions] : []));
-    // Fits of earlier versions have no prior.
+    // Fits of earlier versions have none.
     const leant = ({ logits }: Expert) =>
-      isWithoutPrior(o) && PRIOR in state ? add(logits, mul(state[PRIOR], o.lean)) : logits;
+      isWithoutPrior(o) && FREQUENCIES in state ? add(logits, mul(state[FREQUENCIES], o.lean)) : logits;
     const logits = answering.map(leant);
     return {
       logits: meanOf(logits),

@@ -111,9 +111,9 @@ describe('a fit', () => {
   it.each(['ensemble', 'student'])('%s: leans to classes that were taught more often', async (answer) => {
     const leaning = (lean: number, from = state) => tell(from, { ...small, answer, lean });
     const level = (await leaning(0)).logits;
-    const expected = level.map((own, i) => own + 0.5 * Math.log(COUNTS[i % 5] / CLASS_OF.length));
+    const expected = level.map((own, i) => own + (0.5 * COUNTS[i % 5]) / COUNTS[0]);
     closeTo((await leaning(0.5)).logits, expected, 4);
-    const { prior: _, ...earlier } = state;
+    const { frequencies: _, ...earlier } = state;
     closeTo((await leaning(0.5, earlier)).logits, level, 6);
   });
 
