@@ -168,12 +168,12 @@ export class Engine {
    * batches after a warm-up. 0 for methods without a backbone.
    */
   async measureBackbone(
-    { method, options, backboneId, side }: BackboneRequest,
+    { method, options, backboneId, activation, side }: BackboneRequest,
     tapping: Tapping = Engine.method(method),
   ): Promise<number> {
     const roles = tappedRoles(tapping, completeOptions(tapping.options, options));
     if (!roles.length) return 0;
-    const backbone = await this.backbone(backboneId);
+    const backbone = await this.backbone(backboneId, activation);
     const runtime = await this.runtime();
     const extractor = await FeatureExtractor.open(runtime, backbone, roles, side, BATCH, 'fit');
     const rng = new Rng(0, 'measure');

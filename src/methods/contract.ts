@@ -250,7 +250,7 @@ export interface Detector<O extends Options = Options> {
   readonly leavesOut: boolean;
   /** In the place of the method's language model, the app says in a sentence made by rules what the map shows. */
   readonly sentence?: true;
-  /** Pictures that the good images become before training, in all views. One of each if left out. */
+  /** Pictures that images become before training, in all views. One of each good image if left out. */
   pictures?(size: FitSize, options: O): number;
   memory(size: FitSize, options: O): MemoryEstimate;
   fit(context: FitContext, options: O): AsyncGenerator<FitProgress, MethodState>;

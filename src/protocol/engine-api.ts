@@ -194,7 +194,10 @@ export interface MemoryRequest {
 }
 
 /** A method's layers of a backbone at an input side. */
-export type BackboneRequest = Pick<MemoryRequest, 'method' | 'options' | 'backboneId' | 'side'>;
+export type BackboneRequest = Pick<
+  MemoryRequest,
+  'method' | 'options' | 'backboneId' | 'activation' | 'side'
+>;
 
 /** One image, redrawn by a fit's method as if it were good. */
 export interface ReconstructRequest {

@@ -45,6 +45,7 @@ describeWith([SET], 'few shots on real images', () => {
     await app.page.getByText('Options of SEM-CLIP').click();
     await app.page.getByLabel('Steps', { exact: true }).fill('30');
     await app.page.getByLabel('Mirrored images').uncheck();
+    await app.page.getByText(/At most 30 steps of \d+ ms, measured here: about/).waitFor();
     await app.page.getByRole('button', { name: 'Fit SEM-CLIP on 10 images' }).click();
     await app.go('Detectors');
     await app.page.getByText(/2 good images and 8 defect images/).waitFor({ timeout: 240_000 });

@@ -34,6 +34,7 @@ it('counts the pictures that are made of the images', async () => {
   expect(await msOf('reverseDistillation')).toBe(3 * GOOD);
   expect(await msOf('fastflow')).toBe(3 * 4 * GOOD);
   expect(await msOf('fastflow', { flips: false })).toBe(3 * GOOD);
+  expect(await msOf('dra', { views: 2, pseudo: 12 })).toBe(3 * (2 * GOOD + 2 * GOOD));
 });
 
 it('ends when a fit begins, which goes on', async () => {

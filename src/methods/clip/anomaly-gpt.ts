@@ -73,6 +73,9 @@ const SIMULATED = 7;
 /** Least change of the mean over a pixel of the loss that makes it a part of an anomaly. */
 const VISIBLE = 0.05;
 
+const pictureCount = ({ goodImages }: FitSize, { textShare }: AnomalyGptOptions): number =>
+  goodImages * (textShare ? 1 + SIMULATED : 1);
+
 /** Patches against those of good images, level by level, and a text decoder beside it. */
 export const anomalygpt: Detector<AnomalyGptOptions> = {
   title: 'AnomalyGPT localisation branch',
@@ -124,10 +127,11 @@ export const anomalygpt: Detector<AnomalyGptOptions> = {
   // The class tokens tell how long texts are.
   taps: ({ textShare }) => (textShare ? [...TOKENS, 'classes'] : TOKENS),
 
+  pictures: pictureCount,
   memory(size, o) {
     const { kept, passing } = referenceBytes(size.goodImages, memories(size));
     if (!o.textShare) return { fitBytes: kept + passing, stateBytes: kept };
-    const items = size.goodImages * (1 + SIMULATED);
+    const items = pictureCount(size, o);
     const batch = Math.min(BATCH, items);
     const step = decoderStep(size, batch);
     const width = denseWidth(size, DECODER);

@@ -9,6 +9,7 @@ import type {
   Detector,
   FitContext,
   FitProgress,
+  FitSize,
   Inputs,
   MethodState,
   Scored,
@@ -58,6 +59,10 @@ const LOGIT_WEIGHT = 0.4;
 /** Classes of the usual support set: an estimate is made before the set is known. */
 const USUAL_CLASSES = 7;
 
+/** Good images alone teach nothing: nothing is made of them. */
+const pictureCount = ({ goodImages, defectImages }: FitSize, { flips }: SemClipOptions): number =>
+  defectImages && (goodImages + defectImages) * mirrorsOf(flips).length;
+
 /** Few-shot segmentation and classification with a CLIP and texts. */
 export const semclip: Detector<SemClipOptions> = {
   title: 'SEM-CLIP',
@@ -67,12 +72,12 @@ export const semclip: Detector<SemClipOptions> = {
   needs: { taps: TAPS, leastGoodImages: 0, defects: 'optional', support: true },
   leavesOut: false,
 
+  pictures: pictureCount,
   memory(size, o) {
     const embed = size.taps.classes![1];
     const texts = 4 * (USUAL_CLASSES + 2) * embed;
-    // Good images alone teach nothing.
-    if (!size.defectImages) return { fitBytes: texts, stateBytes: texts };
-    const items = (size.goodImages + size.defectImages) * mirrorsOf(o.flips).length;
+    const items = pictureCount(size, o);
+    if (!items) return { fitBytes: texts, stateBytes: texts };
     const width = headWidth(size, o);
     const head = headStep(items, width, USUAL_CLASSES);
     const rows = 4 * items * width;

@@ -255,6 +255,7 @@ export const dra: Detector<DraOptions> = {
   // The full form sees the pixels.
   taps: ({ form }) => (form === 'full' ? [] : TRUNK_LEVELS),
   leavesOut: false,
+  pictures: itemCount,
 
   memory(size, o) {
     const trunk = trunkOf(o.form, size.backbone);

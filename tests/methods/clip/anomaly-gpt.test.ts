@@ -211,6 +211,9 @@ describe('a share of the text map', () => {
     expect(new Set(first.keys).size).toBe(first.keys.length);
     expect(anomalygpt.taps!(withText)).toEqual([...anomalygpt.needs.taps, 'classes']);
     const { fitBytes, stateBytes } = anomalygpt.memory(first.context, withText);
+    const { goodImages } = first.context;
+    expect(anomalygpt.pictures!(first.context, withText)).toBe(8 * goodImages);
+    expect(anomalygpt.pictures!(first.context, defaults)).toBe(goodImages);
     expect(stateBytes).toBe(bytesOf(state));
     expect(fitBytes).toBeGreaterThan(stateBytes);
   });

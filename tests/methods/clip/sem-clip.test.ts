@@ -298,6 +298,9 @@ describe('costs', () => {
     expect(stateBytes - bytesOf(state)).toBe(spare);
     expect(fitBytes).toBeGreaterThan(stateBytes);
     expect(semclip.memory({ ...context, goodImages: 30 }, short).fitBytes).toBeGreaterThan(fitBytes);
+    const pictures = (goodImages: number, defectImages: number, flips: boolean) =>
+      semclip.pictures!({ ...context, goodImages, defectImages }, { ...short, flips });
+    expect([pictures(3, 5, true), pictures(3, 5, false), pictures(3, 0, true)]).toEqual([32, 8, 0]);
     const none = semclip.memory({ ...context, goodImages: 0, defectImages: 0 }, short);
     expect(none.fitBytes).toBe(none.stateBytes);
     expect(none.stateBytes).toBe(4 * 9 * WORLD.embed);
