@@ -222,5 +222,14 @@ it('of two fits that were compared one is kept', async () => {
   await app.notice('Delete After ReCAME-Net?').getByRole('button', { name: 'Delete' }).click();
   await app.page.getByRole('heading', { name: 'Review of Linear head (fit 1)' }).waitFor();
   await expect.poll(() => aside().getByRole('button', { name: 'Delete this fit' }).count()).toBe(2);
+});
+
+it('a head stands on the built-in encoder, too', async () => {
+  await app.go('Images');
+  await app.go('Classes');
+  await aside().getByRole('radio', { name: 'Nearest mean', exact: true }).check();
+  await aside().getByLabel('Backbone').selectOption({ label: 'SEM encoder' });
+  await train('Nearest mean');
+  await aside().getByText('SEM encoder, 240 px').waitFor();
   expect([app.foreign, app.errors]).toEqual([[], []]);
 });

@@ -34,7 +34,7 @@ export class ClassTraining {
   );
   sides = $derived.by(() => {
     if (!this.backbone) return [];
-    return this.method?.standsOn === 'clip' ? [this.backbone.sides.usual] : sidesOf(this.backbone);
+    return this.backbone.clip ? [this.backbone.sides.usual] : sidesOf(this.backbone);
   });
   side = $derived.by(() =>
     this.wantedSide !== undefined && this.sides.includes(this.wantedSide)
@@ -158,9 +158,10 @@ function backbonesFor(
   { forDetectors, encoders }: Weights,
 ): readonly BackboneDescription[] {
   if (!method) return [];
-  if (method.standsOn === 'clip') return encoders.map(({ description }) => description);
+  const clips = encoders.map(({ description }) => description);
+  if (method.standsOn === 'clip') return clips;
   const { architectures } = method.needs;
-  return forDetectors.filter(
+  return [...forDetectors, ...clips].filter(
     ({ architecture }) => !architectures || architectures.some((start) => architecture.startsWith(start)),
   );
 }

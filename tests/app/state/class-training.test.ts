@@ -137,6 +137,17 @@ describe('what is trained next', () => {
     expect(again.plan).toMatchObject({ backboneId: 'clip', side: 240, activation: 'quickGelu' });
   });
 
+  it('heads and experts stand on an encoder, too, when it is chosen', () => {
+    encoder = { ...encoder, activation: 'gelu' };
+    for (const method of ['nearest-mean', 'recame']) {
+      training.choice.shown = method;
+      training.wantedBackbone = undefined;
+      expect(training.plan).toMatchObject({ backboneId: 'lite0', side: 224 });
+      training.wantedBackbone = CLIP.id;
+      expect(training.plan).toMatchObject({ backboneId: 'clip', side: 240, activation: 'gelu' });
+    }
+  });
+
   it('a seed or an option out of range stops it', () => {
     training.seed = 0.5;
     expect(training.problem).toMatch(/whole number/);
