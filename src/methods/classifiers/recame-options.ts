@@ -42,7 +42,7 @@ export const RECAME_OPTIONS: OptionSpecs<RecameOptions> = {
     integer: false,
     unit: '',
     label: 'Lean to frequent classes',
-    help: 'Added to the most frequent class’s logit, to others in proportion to their images; 0 takes all alike. Other losses than skills and balanced softmax lean by themselves.',
+    help: 'Raises the logit of the most frequent class by so much, of others in proportion to their images; 0 takes all alike. Other losses than skills and balanced softmax lean by themselves.',
   },
   experts: {
     kind: 'choice',

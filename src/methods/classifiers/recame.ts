@@ -196,7 +196,7 @@ export const recame: Classifier<RecameOptions> = {
         ? [student]
         : expertsOf(new FittedNet(graph, state, `${EXPERTS}.`), x, countOf(o), form);
     const regions = answering.flatMap((one) => (one.regions ? [one.regions] : []));
-    // Fits of earlier versions have none.
+    // Fits of earlier versions lack them.
     const leant = ({ logits }: Expert) =>
       isWithoutPrior(o) && FREQUENCIES in state ? add(logits, mul(state[FREQUENCIES], o.lean)) : logits;
     const logits = answering.map(leant);
