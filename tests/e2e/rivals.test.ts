@@ -59,7 +59,7 @@ it('five methods are fitted in one go on the same support set', async () => {
   await options('DRA', { Steps: '3', 'Pseudo anomalies': '2', 'Views of an image': '1' });
   await options('WinCLIP+', { Windows: 'patches' });
   expect(await app.accessibilityProblems()).toEqual([]);
-  await app.page.getByRole('button', { name: /^Fit 5 methods on \d+ images/ }).click();
+  await app.page.getByRole('button', { name: /^Fit 5 methods on \d+ images(, about [\d:]+)?$/ }).click();
   await app.page.getByTestId('job').first().waitFor();
   await app.idle(280_000);
   for (const name of METHODS)

@@ -9,6 +9,10 @@ export function formatDuration(ms: number): string {
   return h ? `${h}:${String(m).padStart(2, '0')}:${tail}` : `${m}:${tail}`;
 }
 
+/** What a button says of a time behind what it does: `, about 0:04`; nothing of unknown times and below a second. */
+export const inAbout = (ms: number | undefined): string =>
+  ms !== undefined && ms >= 1000 ? `, about ${formatDuration(ms)}` : '';
+
 /** A length in the unit that reads best: `7.71 nm`, `2.6 µm`, `1.8 mm`. */
 export function formatLength(nm: number): string {
   const [value, unit] = nm < 1000 ? [nm, 'nm'] : nm < 1e6 ? [nm / 1000, 'µm'] : [nm / 1e6, 'mm'];

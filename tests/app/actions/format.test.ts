@@ -1,5 +1,11 @@
 import { expect, it } from 'vitest';
-import { changedOptions, formatArea, formatInterval, formatShare } from '../../../src/app/actions/format';
+import {
+  changedOptions,
+  formatArea,
+  formatInterval,
+  formatShare,
+  inAbout,
+} from '../../../src/app/actions/format';
 import { recame } from '../../../src/methods/classifiers/recame';
 import { semclip } from '../../../src/methods/clip/sem-clip';
 import { defaultOptions } from '../../../src/methods/options';
@@ -15,6 +21,10 @@ it('shares and their intervals are in percent, or said not to be there', () => {
     '[65.3, 100.0]',
     'no interval',
   ]);
+});
+
+it('a button tells a time that is known and takes a second or more', () => {
+  expect([inAbout(undefined), inAbout(999), inAbout(4000)]).toEqual(['', '', ', about 0:04']);
 });
 
 it('areas are in the unit that reads best, never in powers of ten', () => {
