@@ -36,6 +36,14 @@ export function openWeightsFile(id: BackboneId): ReturnType<typeof bytesAsSource
   }
 }
 
+/** A classifier that was taught. */
+export interface TaughtClasses {
+  readonly summary: ClassFitSummary;
+  /** From the last of the backbone's features on; undefined where none were computed. */
+  readonly trainMs: number | undefined;
+  readonly classify: (images: readonly BenchImage[]) => Promise<Classification[]>;
+}
+
 /** The engine in this process, on onnxruntime-node's CPU provider. Inputs are decoded once and kept. */
 export class NodeHost implements BenchHost {
   readonly provider = 'cpu';
@@ -102,20 +110,21 @@ export class NodeHost implements BenchHost {
   async withClasses<T>(
     spec: ClassFitSpec,
     images: readonly BenchImage[],
-    use: (
-      summary: ClassFitSummary,
-      classify: (images: readonly BenchImage[]) => Promise<Classification[]>,
-    ) => Promise<T>,
+    use: (taught: TaughtClasses) => Promise<T>,
   ): Promise<T> {
     await this.#decode(spec, images);
     const labelled = images.map((image) => ({
       image: toSource(image),
       classIndex: spec.classes.indexOf(image.className),
     }));
+    let cached: number | undefined;
     const summary = await this.#classifying.fit(
       { jobId: 'fit' as JobId, spec, images: labelled },
-      () => undefined,
+      ({ phase }) => {
+        if (phase === 'features') cached = performance.now();
+      },
     );
+    const trainMs = cached === undefined ? undefined : performance.now() - cached;
     const classify = async (some: readonly BenchImage[]) => {
       await this.#decode(spec, some);
       const found = new Map<string, Classification>();
@@ -129,7 +138,7 @@ export class NodeHost implements BenchHost {
       return some.map(({ id }) => found.get(id)!);
     };
     try {
-      return await use(summary, classify);
+      return await use({ summary, trainMs, classify });
     } finally {
       this.#states.delete(spec.fitId);
       this.#classifying.forget(spec.fitId);

@@ -30,7 +30,7 @@ export function convWeightGradient(x: Value, gradient: Value, shape: Shape, g: C
   const [, , p, q] = gradient.shape;
   const strided = g.strides.every((stride) => stride > 1);
   const undilated = g.dilations.every((dilation) => dilation === 1);
-  const inOne = p * q <= 2 * k ? kh * kw > 1 : strided && kh * kw >= 16;
+  const inOne = p * q <= (kh * kw > 1 ? 2 * k : k) || (strided && kh * kw >= 16);
   return undilated && inOne ? byColumns(padded, gradient, shape, g) : byTaps(padded, gradient, shape, g);
 }
 
@@ -69,17 +69,12 @@ function byTaps(padded: Value, gradient: Value, [k, channels, kh, kw]: Shape, g:
 function byColumns(padded: Value, gradient: Value, [k, channels, kh, kw]: Shape, g: ConvGeometry): Value {
   const [n, , p, q] = gradient.shape;
   const [down, across] = g.strides;
-  const rows = p + Math.ceil(kh / down) - 1;
-  const columns = q + Math.ceil(kw / across) - 1;
-  const [, , h, w] = padded.shape;
-  const whole = padImage(padded, [0, 0, rows * down - h, columns * across - w]);
-  const split = transpose(reshape(whole, [n, channels, rows, down, columns, across]), [3, 5, 1, 0, 2, 4]);
-  const phases = reshape(split, [down * across, channels, n, rows, columns]);
   const patches = taps(kh, kw).map(([i, j]) => {
-    const phase = (i % down) * across + (j % across);
+    // Taps a stride apart share a phase: equal nodes are made once.
+    const rows = slice(padded, 2, i % down, padded.shape[2], down);
+    const phase = transpose(slice(rows, 3, j % across, padded.shape[3], across), [1, 0, 2, 3]);
     const [top, left] = [Math.floor(i / down), Math.floor(j / across)];
-    const block = slice(slice(slice(phases, 0, phase, phase + 1), 3, top, top + p), 4, left, left + q);
-    return reshape(block, [channels, 1, n * p * q]);
+    return reshape(slice(slice(phase, 2, top, top + p), 3, left, left + q), [channels, 1, n * p * q]);
   });
   const upstream = reshape(transpose(gradient, [0, 2, 3, 1]), [n * p * q, k]);
   // Taps of a channel beside each other: turning the product round is then a plain matrix's, five times as fast.

@@ -34,7 +34,8 @@ const reduction = (
 /** Only the largest (smallest) elements pass the gradient on; equal ones share it, as PyTorch's amax does. */
 const extremum: OpDefinition['gradient'] = ({ inputs: [x], outputs: [y], attributes, gradient }) => {
   const chosen = toFloat(equal(x, y));
-  return [div(mul(chosen, gradient), emitReduction(ReduceSum, chosen, attributes.axes as number[]))];
+  const share = div(gradient, emitReduction(ReduceSum, chosen, attributes.axes as number[]));
+  return [mul(chosen, share)];
 };
 
 // Opset 17 wants the axes of ReduceSum as an input, of the others as an attribute.
