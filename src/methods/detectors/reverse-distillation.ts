@@ -173,7 +173,7 @@ export const reverseDistillation: Detector<ReverseDistillationOptions> = {
     cost: 'Some hundred steps through bottleneck and decoder; the backbone runs once an image.',
   },
   options: {
-    steps: stepsOption(800),
+    steps: stepsOption(400),
     batch: batchOption(8),
     learningRate: rateOption(5e-3),
     loss: {
