@@ -153,7 +153,7 @@ export const RECAME_OPTIONS: OptionSpecs<RecameOptions> = {
     integer: true,
     unit: '',
     label: 'Epochs',
-    help: 'How often every image is seen, at least in 200 steps. The student takes a third of it.',
+    help: 'How often every image is seen, at least in 200 steps. The student takes two thirds of it.',
   },
   batch: { ...batchOption(32), min: 4, max: 128, help: 'Images in one step.' },
   learningRate: rateOption(1e-3),

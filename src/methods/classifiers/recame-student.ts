@@ -30,8 +30,8 @@ const BALANCED = 1;
 /** Views in one run of the experts. */
 const BATCH = 32;
 
-/** A third of the experts': a student starts from the balanced one, and more steps brought nothing. */
-export const studentSteps = (experts: number): number => Math.ceil(experts / 3);
+/** Two thirds of the experts': a student starts from the balanced one. */
+export const studentSteps = (experts: number): number => Math.ceil((2 * experts) / 3);
 
 export function studentStep(size: Shapes, batch: number, classes: number, o: RecameOptions): StepSpec {
   return {
