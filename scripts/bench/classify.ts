@@ -210,7 +210,7 @@ async function runOne(
       temperature: summary.sureness?.temperature ?? null,
       steps: summary.steps ?? null,
       fitMs: Math.round(summary.durationMs),
-      trainMs: trainMs === undefined ? null : Math.round(trainMs),
+      trainMs,
       msPerImage,
     };
   });

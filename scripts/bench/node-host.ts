@@ -39,8 +39,8 @@ export function openWeightsFile(id: BackboneId): ReturnType<typeof bytesAsSource
 /** A classifier that was taught. */
 export interface TaughtClasses {
   readonly summary: ClassFitSummary;
-  /** From the last of the backbone's features on; undefined where none were computed. */
-  readonly trainMs: number | undefined;
+  /** From the last of the backbone's features on; null where none were computed. */
+  readonly trainMs: number | null;
   readonly classify: (images: readonly BenchImage[]) => Promise<Classification[]>;
 }
 
@@ -124,7 +124,7 @@ export class NodeHost implements BenchHost {
         if (phase === 'features') cached = performance.now();
       },
     );
-    const trainMs = cached === undefined ? undefined : performance.now() - cached;
+    const trainMs = cached === undefined ? null : Math.round(performance.now() - cached);
     const classify = async (some: readonly BenchImage[]) => {
       await this.#decode(spec, some);
       const found = new Map<string, Classification>();

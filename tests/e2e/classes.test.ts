@@ -35,6 +35,7 @@ it('one class only can’t be taught, and that is said', async () => {
   await app.go('Classes');
   const boxes = aside().getByRole('checkbox', { name: /^Teach / });
   await boxes.first().waitFor();
+  expect(await aside().getByRole('link', { name: 'Review' }).count()).toBe(0);
   for (const box of (await boxes.all()).slice(1)) await box.uncheck();
   await app.page.getByTestId('class-problem').filter({ hasText: 'There is one class only' }).waitFor();
   for (const box of await boxes.all()) await box.check();
