@@ -30,17 +30,18 @@ export function floatToHalf(value: number): number {
 
 let table: Float32Array | undefined;
 
-/** Half-precision patterns to a float32 array. */
-export function halvesToFloats(halves: Uint16Array): Float32Array {
+/** Half-precision patterns to a float32 array. @param out of their length, where they go */
+export function halvesToFloats(halves: Uint16Array, out = new Float32Array(halves.length)): Float32Array {
   table ??= Float32Array.from({ length: 65536 }, (_, bits) => halfToFloat(bits));
-  const out = new Float32Array(halves.length);
   for (let i = 0; i < out.length; i++) out[i] = table[halves[i]];
   return out;
 }
 
 /** A float32 array to half-precision patterns. */
 export function floatsToHalves(floats: Float32Array): Uint16Array {
-  return Uint16Array.from(floats, floatToHalf);
+  const out = new Uint16Array(floats.length);
+  for (let i = 0; i < out.length; i++) out[i] = floatToHalf(floats[i]);
+  return out;
 }
 
 /** bfloat16 patterns (the upper half of a float32) to a float32 array. */

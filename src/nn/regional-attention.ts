@@ -3,11 +3,11 @@ import type { TensorData } from '../base/tensor';
 import {
   add,
   concat,
-  globalAveragePool,
   linear,
   matMul,
   mul,
   reduceMax,
+  reduceMean,
   reduceSum,
   relu,
   reshape,
@@ -48,7 +48,7 @@ function meanMatrix(grids: readonly number[], height: number, width: number): Te
   return floatTensor([rows.length / (height * width), height * width], rows);
 }
 
-/** The region that a position gets its attention from, over all grids, each with its share. @returns [Σg²,h·w] */
+/** The regions that a position gets its attention from, one of each grid, each with its share. @returns [h·w,Σg²] */
 function enlargingMatrix(height: number, width: number): TensorData {
   const regions = GRIDS.reduce((sum, grid) => sum + grid * grid, 0);
   const data = new Float32Array(regions * height * width);
@@ -57,18 +57,18 @@ function enlargingMatrix(height: number, width: number): TensorData {
     for (let y = 0; y < height; y++)
       for (let x = 0; x < width; x++) {
         const region = Math.floor((y * grid) / height) * grid + Math.floor((x * grid) / width);
-        data[((first + region) * height + y) * width + x] = 1 / GRIDS.length;
+        data[(y * width + x) * regions + first + region] = 1 / GRIDS.length;
       }
     first += grid * grid;
   }
-  return floatTensor([regions, height * width], data);
+  return floatTensor([height * width, regions], data);
 }
 
 /**
  * Chooses the positions of each of 4×4 regions, as many for every region: smaller ones have some twice. That changes
  * their largest value never, and its gradient only where several positions have it: one that is chosen twice then gets
  * two shares.
- * @returns [h·w,16·n]
+ * @returns [16·n,h·w]
  */
 function choosingMatrix(height: number, width: number): TensorData {
   const places = (side: number) => {
@@ -79,34 +79,32 @@ function choosingMatrix(height: number, width: number): TensorData {
   const chosen = places(height).flatMap((rows) =>
     places(width).flatMap((columns) => rows.flatMap((y) => columns.map((x) => y * width + x))),
   );
-  const data = new Float32Array(height * width * chosen.length);
-  chosen.forEach((position, i) => (data[position * chosen.length + i] = 1));
-  return floatTensor([height * width, chosen.length], data);
+  const data = new Float32Array(chosen.length * height * width);
+  chosen.forEach((position, i) => (data[i * height * width + position] = 1));
+  return floatTensor([chosen.length, height * width], data);
 }
 
-/** Largest values of the regions of all grids: a coarse region is what its fine ones cover. @returns [B,C,Σg²] */
-function regionMaxima(flat: Value, height: number, width: number): Value {
-  const [batch, channels] = flat.shape;
-  const chosen = matMul(flat, flat.graph.constant(choosingMatrix(height, width)));
-  const maxima = [reduceMax(reshape(chosen, [batch, channels, FINEST, FINEST, -1]), [4])];
+/** @param pixels [B,h·w,C] @param matrix [R,h·w] @returns [B,R,C] */
+const ofRegions = (pixels: Value, matrix: TensorData): Value => matMul(pixels.graph.constant(matrix), pixels);
+
+/** Largest values of the regions of all grids: a coarse region is what its fine ones cover. @returns [B,Σg²,C] */
+function regionMaxima(pixels: Value, height: number, width: number): Value {
+  const [batch, , channels] = pixels.shape;
+  const chosen = ofRegions(pixels, choosingMatrix(height, width));
+  const maxima = [reduceMax(reshape(chosen, [batch, FINEST * FINEST, -1, channels]), [2])];
   for (const grid of GRIDS.slice(0, -1).reverse())
-    maxima.unshift(reduceMax(reshape(maxima[0], [batch, channels, grid, 2, grid, 2]), [3, 5]));
+    maxima.unshift(reduceMax(reshape(maxima[0], [batch, grid, 2, grid, 2, channels]), [2, 4]));
   return concat(
-    maxima.map((of) => reshape(of, [batch, channels, -1])),
-    2,
+    maxima.map((of) => reshape(of, [batch, -1, channels])),
+    1,
   );
 }
 
-/** @param matrix [R,h·w] @returns [B,C,R] */
-const regionMeans = (flat: Value, matrix: TensorData): Value =>
-  matMul(flat, transposeLast(flat.graph.constant(matrix)));
-
-/** Channels' attention in all regions: [B,C,h,w] to [B,C,Σg²]. */
-function attentionOf(net: Net, x: Value, name: string): Value {
-  const [batch, channels, height, width] = x.shape;
-  const flat = reshape(x, [batch, channels, height * width]);
-  const means = regionMeans(flat, meanMatrix(GRIDS, height, width));
-  const [, , regions] = means.shape;
+/** Channels' attention in all regions: [B,h·w,C] to [B,Σg²,C]. */
+function attentionOf(net: Net, pixels: Value, height: number, width: number, name: string): Value {
+  const [batch, , channels] = pixels.shape;
+  const means = ofRegions(pixels, meanMatrix(GRIDS, height, width));
+  const [, regions] = means.shape;
   const inner = Math.max(1, Math.floor(channels / SQUEEZE));
   const layer = (value: Value, part: string, to: number): Value => {
     const from = value.shape[1];
@@ -114,15 +112,9 @@ function attentionOf(net: Net, x: Value, name: string): Value {
     return linear(value, weight, net.parameter(`${name}.${part}.bias`, [to], uniformBy(from)));
   };
   // Means and maxima go through one perceptron, a region a row.
-  const maxima = regionMaxima(flat, height, width);
-  const rows = reshape(transposeLast(concat([means, maxima], 2)), [batch * 2 * regions, channels]);
-  const found = reshape(layer(relu(layer(rows, 'mlp1', inner)), 'mlp2', channels), [
-    batch,
-    2,
-    regions,
-    channels,
-  ]);
-  return transposeLast(sigmoid(reduceSum(found, [1])));
+  const rows = reshape(concat([means, regionMaxima(pixels, height, width)], 1), [-1, channels]);
+  const found = layer(relu(layer(rows, 'mlp1', inner)), 'mlp2', channels);
+  return sigmoid(reduceSum(reshape(found, [batch, 2, regions, channels]), [1]));
 }
 
 /** What regional channel attention makes of a feature map. */
@@ -146,20 +138,19 @@ export interface Attended {
  */
 export function regionalAttention(net: Net, x: Value, name: string, poolWidth = POOL_WIDTH): Attended {
   const [batch, channels, height, width] = x.shape;
-  const attention = attentionOf(net, x, name);
-  const raised = matMul(attention, x.graph.constant(enlargingMatrix(height, width)));
-  const map = mul(x, add(reshape(raised, x.shape), 1));
-  const flat = reshape(map, [batch, channels, height * width]);
-  const means = regionMeans(flat, meanMatrix([FINEST], height, width));
-  const rows = transposeLast(means);
+  // Channels last: a region is a row, and what runs along channels runs along memory.
+  const pixels = transposeLast(reshape(x, [batch, channels, height * width]));
+  const attention = attentionOf(net, pixels, height, width, name);
+  const raised = matMul(x.graph.constant(enlargingMatrix(height, width)), attention);
+  const map = mul(pixels, add(raised, 1));
+  const means = ofRegions(map, meanMatrix([FINEST], height, width));
   const u = net.parameter(`${name}.U.weight`, [poolWidth, channels], uniformFanIn);
   const v = net.parameter(`${name}.v.weight`, [1, poolWidth], uniformFanIn);
-  const shares = softmax(transposeLast(linear(tanh(linear(rows, u)), v)));
-  const byRegion = reduceSum(mul(means, shares), [2]);
+  const shares = softmax(linear(tanh(linear(means, u)), v), 1);
   return {
-    map,
-    attention,
+    map: reshape(transposeLast(map), x.shape),
+    attention: transposeLast(attention),
     regions: reshape(shares, [batch, 1, FINEST, FINEST]),
-    pooled: mul(add(byRegion, globalAveragePool(map)), 0.5),
+    pooled: mul(add(reduceSum(mul(means, shares), [1]), reduceMean(map, [1])), 0.5),
   };
 }

@@ -3,9 +3,9 @@ import { kept } from '../base/kept';
 import { BYTES_PER_ELEMENT, bytesOf, formatShape, sameShape, sizeOf } from '../base/tensor';
 import type { DType, Shape, TensorData, TypedArray } from '../base/tensor';
 import type { Graph } from '../graph/builder';
+import { convolveByColumns } from '../graph/convolutions-by-columns';
 import { encode } from '../graph/encode';
 import { hashGraph } from '../graph/print';
-import { stackConvolutions } from '../graph/stacked-convolutions';
 import { verify } from '../graph/verify';
 import { DeviceTensor } from './device-tensor';
 import { bufferOf, bufferSize, readBuffer } from './gpu-buffer';
@@ -64,7 +64,7 @@ export class Runtime {
   async #create(graph: Graph, resident: readonly string[], priority: Priority): Promise<Program> {
     verify(graph);
     const onGpu = this.report.kind === 'webgpu';
-    const { model, external } = encode(onGpu ? graph : stackConvolutions(graph), {
+    const { model, external } = encode(onGpu ? graph : convolveByColumns(graph), {
       inputsFromBytes: onGpu ? SHARED_WEIGHT_BYTES : undefined,
       externalFromBytes: this.report.kind === 'cpu' ? undefined : EXTERNAL_FROM_BYTES,
     });

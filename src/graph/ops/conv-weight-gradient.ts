@@ -3,10 +3,11 @@ import type { Shape } from '../../base/tensor';
 import { graphOf } from '../builder';
 import type { Value } from '../value';
 import { mul } from './arithmetic';
+import { columnsOf } from './columns';
 import { Conv } from './conv';
 import type { ConvGeometry } from './conv';
 import { concat, padImage, reshape, slice, transpose, transposeLast } from './layout';
-import { matMul } from './linear';
+import { gemm, matMul } from './linear';
 import { reduceSum } from './reduce';
 
 /**
@@ -31,7 +32,7 @@ export function convWeightGradient(x: Value, gradient: Value, shape: Shape, g: C
   const strided = g.strides.every((stride) => stride > 1);
   const undilated = g.dilations.every((dilation) => dilation === 1);
   const inOne = p * q <= (kh * kw > 1 ? 2 * k : k) || (strided && kh * kw >= 16);
-  return undilated && inOne ? byColumns(padded, gradient, shape, g) : byTaps(padded, gradient, shape, g);
+  return undilated && inOne ? byColumns(x, gradient, shape, g) : byTaps(padded, gradient, shape, g);
 }
 
 /** Cuts off rows and columns behind the last kernel position (a stride may leave some). */
@@ -65,21 +66,12 @@ function byTaps(padded: Value, gradient: Value, [k, channels, kh, kw]: Shape, g:
   return reshape(transpose(concat(products, 0), [2, 1, 0]), [k, channels, kh, kw]);
 }
 
-/** All taps in one product. Rows and columns are split by the stride first, so that every tap is a plain block. */
-function byColumns(padded: Value, gradient: Value, [k, channels, kh, kw]: Shape, g: ConvGeometry): Value {
+/** All taps in one product. */
+function byColumns(x: Value, gradient: Value, [k, channels, kh, kw]: Shape, g: ConvGeometry): Value {
   const [n, , p, q] = gradient.shape;
-  const [down, across] = g.strides;
-  const patches = taps(kh, kw).map(([i, j]) => {
-    // Taps a stride apart share a phase: equal nodes are made once.
-    const rows = slice(padded, 2, i % down, padded.shape[2], down);
-    const phase = transpose(slice(rows, 3, j % across, padded.shape[3], across), [1, 0, 2, 3]);
-    const [top, left] = [Math.floor(i / down), Math.floor(j / across)];
-    return reshape(slice(slice(phase, 2, top, top + p), 3, left, left + q), [channels, 1, n * p * q]);
-  });
   const upstream = reshape(transpose(gradient, [0, 2, 3, 1]), [n * p * q, k]);
-  // Taps of a channel beside each other: turning the product round is then a plain matrix's, five times as fast.
-  const unrolled = reshape(concat(patches, 1), [channels * kh * kw, n * p * q]);
-  return reshape(transpose(matMul(unrolled, upstream), [1, 0]), [k, channels, kh, kw]);
+  const found = gemm(upstream, columnsOf(x, [p, q], [kh, kw], g), undefined, true);
+  return transpose(reshape(found, [k, kh, kw, channels]), [0, 3, 1, 2]);
 }
 
 function byElementProducts(padded: Value, gradient: Value, kh: number, kw: number, g: ConvGeometry): Value {

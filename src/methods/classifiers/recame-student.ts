@@ -65,7 +65,7 @@ async function* answersOfViews(
   graph.output('answers', concat([logits, direction], 1));
   const program = await context.compile(graph.build());
   const width = classes + EMBEDDING;
-  const answers = new FeatureStore(context.checkpoint, 'answers', width, true);
+  const answers = new FeatureStore(context.checkpoint, 'answers', width, store.count);
   for (let first = 0; first < store.count && !context.ending; first += BATCH) {
     const places = Array.from({ length: BATCH }, (_, i) => Math.min(first + i, store.count - 1));
     const run = await program.run({ ...experts, packed: await store.batch(places) });

@@ -28,7 +28,7 @@ import type {
   StateValues,
   View,
 } from '../contract';
-import { FeatureStore, cacheBytes, fitsInMemory } from '../kit/feature-cache';
+import { FeatureStore, cacheBytes } from '../kit/feature-cache';
 import { fitByGradient } from '../kit/gradient-fit';
 import { withNaturalAnomaly } from '../kit/poisson-paste';
 import { BatchSampler } from '../kit/sampling';
@@ -223,7 +223,7 @@ async function* simulatedAnomalies(context: FitContext): AsyncGenerator<FitProgr
   const views = context.trial ? 1 : 1 + SIMULATED;
   const total = views * context.goodImages;
   const width = denseWidth(context, DECODER);
-  const dense = new FeatureStore(context.checkpoint, 'simulated', width, fitsInMemory(total, width));
+  const dense = new FeatureStore(context.checkpoint, 'simulated', width, total);
   const clean: Float32Array[] = [];
   const masks: Uint8Array[] = [];
   // The picture comes along: what a paste changed is seen in it, also where the features come from a checkpoint.

@@ -3,7 +3,7 @@ import { floats, sizeOf } from '../../base/tensor';
 import { concat } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
 import type { FitContext, FitProgress, Inputs, Portion, Support } from '../contract';
-import { FeatureStore, fitsInMemory } from '../kit/feature-cache';
+import { FeatureStore } from '../kit/feature-cache';
 import { mirrorView, mirrored, mirrorsOf } from '../kit/mirror';
 import { classTokenOf, headInputs } from './head';
 import type { LabelledRows } from '../kit/class-head';
@@ -100,7 +100,7 @@ export async function* supportFeatures(
   ];
   const images = context.goodImages + context.defectImages;
   const total = images * views.length;
-  const dense = new FeatureStore(context.checkpoint, 'support', width, fitsInMemory(total, width));
+  const dense = new FeatureStore(context.checkpoint, 'support', width, total);
   let done = 0;
   for (const [v, mirror] of views.entries()) {
     const view = mirrorView(context.side, mirror);

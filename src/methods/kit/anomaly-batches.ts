@@ -3,7 +3,7 @@ import { floatTensor, floats } from '../../base/tensor';
 import type { TensorData } from '../../base/tensor';
 import type { Value } from '../../graph/value';
 import type { FitContext, FitProgress, FitSize, Inputs, Portion, View } from '../contract';
-import { FeatureStore, fitsInMemory } from './feature-cache';
+import { FeatureStore } from './feature-cache';
 import { mirrored, mirrorsOf } from './mirror';
 import type { Mirror } from './mirror';
 
@@ -95,7 +95,7 @@ export async function* trainingImages(
   // What a step costs doesn't depend on how many pictures there are.
   const [turns, made] = context.trial ? [1, 1] : [views, pseudoOf(context.goodImages, pseudo)];
   const total = itemCount(context, { views, pseudo });
-  const store = new FeatureStore(context.checkpoint, 'items', width, fitsInMemory(total, width));
+  const store = new FeatureStore(context.checkpoint, 'items', width, total);
   const kinds = { good: [] as Item[], defects: [] as Item[], pseudo: [] as Item[] };
   const passes: { key: string; of: Portion; into: Item[]; view?: View }[] = [];
   for (const [v, turn] of TURNS.slice(0, turns).entries()) {

@@ -3,7 +3,7 @@ import { floats } from '../../base/tensor';
 import type { Value } from '../../graph/value';
 import type { FitContext, FitProgress, FitSize, FitWorld, Inputs, Portion, View } from '../contract';
 import type { FlagSpec } from '../options';
-import { FeatureStore, fitsInMemory } from './feature-cache';
+import { FeatureStore } from './feature-cache';
 import { mirrorView, mirrorsOf } from './mirror';
 
 /** What is embedded. */
@@ -57,12 +57,7 @@ export async function* cacheViews(
   const views = context.trial ? wanted.slice(0, 1) : wanted;
   const kept = new Set(images);
   const all = context.count(of);
-  const store = new FeatureStore(
-    context.checkpoint,
-    'views',
-    width,
-    fitsInMemory(kept.size * views.length, width),
-  );
+  const store = new FeatureStore(context.checkpoint, 'views', width, kept.size * views.length);
   for (const [v, view] of views.entries())
     for await (const { first, count, values } of context.embed(`view.${v}`, build, of, view)) {
       const found = floats(values);

@@ -16,7 +16,7 @@ const context = labelledContext(openNodeRuntime(), { level3: MAPS }, labelsOf(CL
 
 async function batches(dropout: number, alternating = false): Promise<Batches> {
   const width = CHANNELS * AREA;
-  const store = new FeatureStore(context.checkpoint, 'views', width, true);
+  const store = new FeatureStore(context.checkpoint, 'views', width, CLASS_OF.length);
   for (const i of CLASS_OF.keys()) await store.add(floats(MAPS).slice(i * width, (i + 1) * width));
   const cache = new ViewCache(store, [...CLASS_OF.keys()], 1);
   return new Batches(context, cache, [6, 3], { wanted: 8, alternating, dropout, stream: 'experts' });

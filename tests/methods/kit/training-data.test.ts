@@ -4,7 +4,7 @@ import { Rng } from '../../../src/base/rng';
 import { floatTensor, floats } from '../../../src/base/tensor';
 import type { TensorData } from '../../../src/base/tensor';
 import { mul } from '../../../src/graph/ops/index';
-import { cacheFeatures } from '../../../src/methods/kit/feature-cache';
+import { cacheBytes, cacheFeatures } from '../../../src/methods/kit/feature-cache';
 import type { FeatureCache } from '../../../src/methods/kit/feature-cache';
 import { channelScales } from '../../../src/methods/kit/channel-scale';
 import { splitGood } from '../../../src/methods/kit/held-out';
@@ -111,13 +111,25 @@ describe('cached features', () => {
     expect([...data]).toEqual([...doubled.slice(90), ...doubled.slice(0, 18)]);
   });
 
-  it('beyond the memory allowed are kept at half precision in the checkpoint store', async () => {
-    const { cache: exact } = await cache();
-    const { cache: halves, pieces } = await cache(100);
-    expect(pieces).toBe(6);
+  it.each([
+    ['half', 'in memory', 216, 0],
+    ['less', 'in the checkpoint store', 215, 6],
+  ])('that fit in memory by %s are kept at half precision %s', async (_share, _where, bytes, stored) => {
+    const { cache: exact } = await cache(432);
+    const { cache: halves, pieces } = await cache(bytes);
+    expect(pieces).toBe(stored);
     const [a, b] = [await exact.of(3), await halves.of(3)];
     a.forEach((value, i) => expect(Math.abs(b[i] - value)).toBeLessThanOrEqual(Math.abs(value) * 2 ** -11));
     expect(b).not.toEqual(a);
+    expect([...floats(await halves.batch([5, 3]))]).toEqual([...(await halves.of(5)), ...b]);
+  });
+
+  it('are told the memory that they take', () => {
+    const most = 384 * 2 ** 20;
+    expect(cacheBytes(10, 1000)).toBe(40_000);
+    expect(cacheBytes(96, 2 ** 20)).toBe(most);
+    expect(cacheBytes(97, 2 ** 20)).toBe(97 * 2 ** 21);
+    expect(cacheBytes(1000, 2 ** 20)).toBe(most);
   });
 
   it('have the spread of their channels', async () => {
