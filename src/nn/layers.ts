@@ -12,6 +12,8 @@ export interface ConvNormOptions {
   readonly group?: number;
   /** TensorFlow's "SAME" padding; symmetric (kernel−1)/2 otherwise. */
   readonly same?: boolean;
+  /** With stride 2, odd sides without padding: no window reaches over the border. */
+  readonly inside?: boolean;
 }
 
 /**
@@ -26,14 +28,19 @@ export interface NetLayers {
   convNorm(x: Value, conv: string, norm: string, options: ConvNormOptions): Value;
 }
 
+/** Whether windows of stride 2 that lie inside see all of a side. */
+export const hasInside = (side: number, kernel: number): boolean => side % 2 === 1 && side >= kernel;
+
 /** Rows and columns a convolution pads: [top, left, bottom, right]. @source methods.md 23.2 for "SAME" */
 export function convPads(
   [height, width]: readonly number[],
-  { kernel, stride = 1, same = false }: ConvNormOptions,
+  { kernel, stride = 1, same = false, inside = false }: ConvNormOptions,
 ): [number, number, number, number] {
   if (!same) {
-    const side = (kernel - 1) / 2;
-    return [side, side, side, side];
+    const border = (side: number) =>
+      inside && stride === 2 && hasInside(side, kernel) ? 0 : (kernel - 1) / 2;
+    const [rows, columns] = [border(height), border(width)];
+    return [rows, columns, rows, columns];
   }
   const total = (side: number) => Math.max((Math.ceil(side / stride) - 1) * stride + kernel - side, 0);
   const [rows, columns] = [total(height), total(width)];

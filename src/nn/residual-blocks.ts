@@ -1,6 +1,7 @@
-import { add, convTranspose, relu } from '../graph/ops/index';
+import { add, convTranspose, relu, slice } from '../graph/ops/index';
 import type { Value } from '../graph/value';
 import { kaimingNormal } from './initialisers';
+import { hasInside } from './layers';
 import type { NetLayers } from './layers';
 import type { Net } from './net';
 
@@ -10,6 +11,8 @@ export interface BlockStyle {
   readonly bottleneck: boolean;
   /** Width of the 3×3 convolution in bottlenecks, as a multiple of the usual. */
   readonly widen: number;
+  /** Whether stride 2 takes odd sides without padding, 15 to 7, each window inside; for basic blocks. */
+  readonly inside?: boolean;
 }
 
 const EXPANSION = 4;
@@ -34,14 +37,29 @@ export function residualBlock(
 ): Value {
   const main = style.bottleneck
     ? bottleneckPath(layers, x, name, width, stride, style.widen)
-    : basicPath(layers, x, name, width, stride);
-  const sum = add(main, shortcut(layers, x, name, main.shape[1], stride));
+    : basicPath(layers, x, name, width, stride, style.inside);
+  const centres = style.inside && stride === 2 ? centresInside(x) : x;
+  const sum = add(main, shortcut(layers, centres, name, main.shape[1], stride));
   return activated ? relu(sum) : sum;
 }
 
-function basicPath(layers: NetLayers, x: Value, name: string, width: number, stride: 1 | 2): Value {
+/** From the pixel on that the first 3×3 window inside has in its middle, to that of the last. */
+const centresInside = (x: Value): Value =>
+  [2, 3].reduce((map, axis) => {
+    const side = x.shape[axis];
+    return hasInside(side, 3) ? slice(map, axis, 1, side - 1) : map;
+  }, x);
+
+function basicPath(
+  layers: NetLayers,
+  x: Value,
+  name: string,
+  width: number,
+  stride: 1 | 2,
+  inside = false,
+): Value {
   const inner = relu(
-    layers.convNorm(x, `${name}.conv1`, `${name}.bn1`, { channels: width, kernel: 3, stride }),
+    layers.convNorm(x, `${name}.conv1`, `${name}.bn1`, { channels: width, kernel: 3, stride, inside }),
   );
   return layers.convNorm(inner, `${name}.conv2`, `${name}.bn2`, { channels: width, kernel: 3 });
 }

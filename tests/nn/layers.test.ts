@@ -137,6 +137,15 @@ describe('padding', () => {
     ]);
   });
 
+  it('inside: none on odd sides that a window of stride 2 fits in', () => {
+    const inside = (height: number, width: number, stride: 1 | 2, kernel = 3) =>
+      convPads([height, width], { channels: 1, kernel, stride, inside: true });
+    expect(inside(15, 15, 2)).toEqual([0, 0, 0, 0]);
+    expect(inside(15, 14, 2)).toEqual([0, 1, 0, 1]);
+    expect(inside(1, 3, 2)).toEqual([1, 0, 1, 0]);
+    expect(inside(15, 15, 1)).toEqual([1, 1, 1, 1]);
+  });
+
   /** Where an impulse at (row, column) comes out of a 3×3 convolution with stride 2 that takes the middle tap. */
   async function impulse(row: number, column: number, same: boolean): Promise<number[][]> {
     const side = 12;

@@ -14,22 +14,23 @@ export const STUDENT = 'student';
 /** Length of the vector that classes are told by. @source methods.md 18.3 */
 export const EMBEDDING = 128;
 
-const BLOCK = { bottleneck: false, widen: 1 } as const;
-
 /** What experts are like. */
 export interface ExpertForm {
   readonly classes: number;
   /** Channels of its block. */
   readonly width: number;
   readonly attention: boolean;
+  /** Whether it takes odd maps without padding. */
+  readonly inside: boolean;
 }
 
 export const countOf = ({ experts }: RecameOptions): number => Number(experts);
 
-export const formOf = ({ width, attention }: RecameOptions, classes: number): ExpertForm => ({
+export const formOf = ({ width, attention }: RecameOptions, classes: number, inside = true): ExpertForm => ({
   classes,
   width,
   attention,
+  inside,
 });
 
 /** What one expert makes of features. */
@@ -50,8 +51,13 @@ export interface Expert {
  * @param name of the expert in its network
  * @source methods.md 18.3
  */
-export function expert(net: Net, x: Value, name: string, { classes, width, attention }: ExpertForm): Expert {
-  const map = residualBlock(net, x, `${name}.block`, BLOCK, width, 2);
+export function expert(
+  net: Net,
+  x: Value,
+  name: string,
+  { classes, width, attention, inside }: ExpertForm,
+): Expert {
+  const map = residualBlock(net, x, `${name}.block`, { bottleneck: false, widen: 1, inside }, width, 2);
   const attended = attention ? regionalAttention(net, map, `${name}.attention`) : undefined;
   const z = attended?.pooled ?? globalAveragePool(map);
   const projection = net.parameter(`${name}.projection.weight`, [EMBEDDING, width], uniformFanIn);

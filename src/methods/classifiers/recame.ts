@@ -38,6 +38,8 @@ import { answersBytes, fitStudent, studentStep, studentSteps } from './recame-st
 const AGNOSTIC = 'agnostic';
 /** Images of each class over those of the most frequent one, in a state. [1,C] */
 const FREQUENCIES = 'frequencies';
+/** In states whose experts take odd maps without padding: those of earlier versions padded them. */
+const INSIDE = 'inside';
 /** Epochs in which experts come to learn from each other. @source methods.md 18.9 */
 const RAMP_EPOCHS = 5;
 
@@ -173,7 +175,7 @@ export const recame: Classifier<RecameOptions> = {
     const domains = o.agnostic ? yield* pseudoDomains(context) : undefined;
     const experts = yield* fitExperts(context, cache, counts, domains, o);
     if (context.trial) return experts;
-    const found = { ...experts, [FREQUENCIES]: frequenciesOf(counts) };
+    const found = { ...experts, [FREQUENCIES]: frequenciesOf(counts), [INSIDE]: floatTensor([1], [1]) };
     if (!wantsStudent(o)) {
       if (o.answer === 'student') context.remark('There is no student: the experts answer.');
       return found;
@@ -185,7 +187,8 @@ export const recame: Classifier<RecameOptions> = {
 
   classify(graph, inputs, state, o) {
     const x = features(inputs);
-    const form = formOf(o, state[`${EXPERTS}.${expertName(0)}.classifier.weight`].shape[0]);
+    const [classes] = state[`${EXPERTS}.${expertName(0)}.classifier.weight`].shape;
+    const form = formOf(o, classes, INSIDE in state);
     const student =
       `${STUDENT}.${STUDENT}.classifier.weight` in state
         ? expert(new FittedNet(graph, state, `${STUDENT}.`), x, STUDENT, form)

@@ -8,7 +8,7 @@ import { expertsOf } from '../../../src/methods/classifiers/recame-network';
 import type { RecameOptions } from '../../../src/methods/classifiers/recame-options';
 import type { FitProgress, MethodState, StepCost } from '../../../src/methods/contract';
 import { defaultOptions } from '../../../src/methods/options';
-import { DeclaringNet } from '../../../src/nn/net';
+import { DeclaringNet, FittedNet } from '../../../src/nn/net';
 import { fitToEnd } from '../../support/fixed-taps';
 import {
   accuracyOf,
@@ -19,7 +19,7 @@ import {
   labelsOf,
   spotMaps,
 } from '../../support/labelled-world';
-import { openNodeRuntime } from '../../support/node-runtime';
+import { evaluate, openNodeRuntime } from '../../support/node-runtime';
 
 const runtime = openNodeRuntime();
 const SIDE = 32;
@@ -161,6 +161,32 @@ describe('a fit', () => {
   });
 });
 
+it('takes odd maps inside; states of earlier versions, which padded them, go on to', async () => {
+  const odd = (classOf: readonly number[], stream?: string) => spotMaps(classOf, [12, 7, 7], stream);
+  const o = { ...small, experts: '1', lean: 0 };
+  const taps = { level3: odd(CLASS_OF) };
+  const labels = labelsOf(CLASS_OF);
+  const state = await fitFor(20, recame, labelledContext(runtime, taps, labels, { side: SIDE }), o);
+  const queries = { level3: odd(QUERY_OF, 'queries') };
+  const { inside: _, ...earlier } = state;
+  for (const [from, inside] of [
+    [state, true],
+    [earlier, false],
+  ] as const) {
+    const { logits } = await classifyTaps(runtime, recame, from, o, queries, SIDE);
+    const { expected } = await evaluate(
+      runtime,
+      { ...state, x: queries.level3 },
+      ({ x, ...values }, graph) => {
+        const net = new FittedNet(graph, values, 'experts.');
+        const [alone] = expertsOf(net, x, 1, { classes: 5, width: 16, attention: true, inside });
+        return { expected: alone.logits };
+      },
+    );
+    closeTo(logits, floats(expected), 4);
+  }
+});
+
 describe('training on the given images alone', () => {
   it('others, whatever they are labelled, change nothing', async () => {
     const trained = CLASS_OF.flatMap((_, i) => (i % 8 === 1 ? [] : [i]));
@@ -196,7 +222,12 @@ describe('options', () => {
     const graph = new GraphBuilder();
     const net = new DeclaringNet(graph);
     const input = (...shape: number[]) => graph.placeholder('float32', shape);
-    const found = expertsOf(net, input(8, ...SHAPE), experts, { classes: 5, width: 16, attention: true });
+    const found = expertsOf(net, input(8, ...SHAPE), experts, {
+      classes: 5,
+      width: 16,
+      attention: true,
+      inside: true,
+    });
     const lesson = { labels: input(8, 5), drawn: input(1, 5) };
     const { terms } = ensembleLosses(net, found, lesson, COUNTS, input(), o);
     return {
