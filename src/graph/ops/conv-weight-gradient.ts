@@ -21,18 +21,19 @@ import { reduceSum } from './reduce';
  */
 export function convWeightGradient(x: Value, gradient: Value, shape: Shape, g: ConvGeometry): Value {
   const [k, perGroup, kh, kw] = shape;
-  const padded = fit(padImage(x, g.pads), gradient, kh, kw, g);
   // `conv` runs other groups one by one, so what is grouped here is depthwise.
   assert(g.group === 1 || (perGroup === 1 && g.group === k), `${g.group} groups of ${perGroup} channels`);
-  if (g.group > 1)
-    return kh * kw > 9 || g.strides.some((stride) => stride > 1)
-      ? byGroupedConv(padded, gradient, kh, kw, g)
-      : byElementProducts(padded, gradient, kh, kw, g);
   const [, , p, q] = gradient.shape;
   const strided = g.strides.every((stride) => stride > 1);
   const undilated = g.dilations.every((dilation) => dilation === 1);
   const inOne = p * q <= (kh * kw > 1 ? 2 * k : k) || (strided && kh * kw >= 16);
-  return undilated && inOne ? byColumns(x, gradient, shape, g) : byTaps(padded, gradient, shape, g);
+  if (g.group === 1 && undilated && inOne) return byColumns(x, gradient, shape, g);
+  const padded = fit(padImage(x, g.pads), gradient, kh, kw, g);
+  if (g.group > 1)
+    return kh * kw > 9 || g.strides.some((stride) => stride > 1)
+      ? byGroupedConv(padded, gradient, kh, kw, g)
+      : byElementProducts(padded, gradient, kh, kw, g);
+  return byTaps(padded, gradient, shape, g);
 }
 
 /** Cuts off rows and columns behind the last kernel position (a stride may leave some). */
