@@ -11,6 +11,9 @@ import type { RecameOptions } from './recame-options';
 export const EXPERTS = 'experts';
 export const STUDENT = 'student';
 
+/** What a network's unfinished training is kept as; earlier versions, which padded odd maps, have other names. */
+export const unfinished = (network: string): string => `${network} inside`;
+
 /** Length of the vector that classes are told by. @source methods.md 18.3 */
 export const EMBEDDING = 128;
 

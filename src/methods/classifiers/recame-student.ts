@@ -22,6 +22,7 @@ import {
   expertName,
   expertsOf,
   formOf,
+  unfinished,
 } from './recame-network';
 import type { RecameOptions } from './recame-options';
 
@@ -110,7 +111,7 @@ export async function* fitStudent(
     answers,
   });
   return yield* fitByGradient(context, {
-    key: STUDENT,
+    key: unfinished(STUDENT),
     phase: 'training of the student',
     steps: { student: studentStep(context, batches.size, counts.length, o) },
     start: studentFrom(experts, BALANCED),

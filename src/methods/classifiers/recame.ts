@@ -28,6 +28,7 @@ import {
   formOf,
   meanOf,
   sumOf,
+  unfinished,
 } from './recame-network';
 import type { Expert } from './recame-network';
 import { RECAME_OPTIONS } from './recame-options';
@@ -103,7 +104,7 @@ async function* fitExperts(
     context.trial && wantsStudent(o) ? Math.ceil(studentSteps(stepsOf(batches, o)) / countOf(o)) : 0;
   const ramp = (iteration: number) => Math.min(iteration / (RAMP_EPOCHS * batches.perEpoch), 1);
   const found = yield* fitByGradient(context, {
-    key: EXPERTS,
+    key: unfinished(EXPERTS),
     phase: 'training of the experts',
     steps: { experts: expertStep(context, batches.size, counts, domains?.count ?? 0, o) },
     ...plan,
