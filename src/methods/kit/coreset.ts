@@ -6,14 +6,16 @@ import type { DeviceTensor } from '../../runtime/device-tensor';
 import type { FitContext, FitProgram } from '../contract';
 
 /** Farthest points looked at together; more would be covered by each other before they are picked. */
-const CANDIDATES = 1024;
+const CANDIDATES = 512;
 /** Picks whose distances are computed in one product are a multiple of this, so that few programs are made. */
-const PICK_STEP = 64;
+const PICK_STEP = 32;
 const MOST_PICKS = 256;
 /** Points in one product: their distances stay in the processor's cache until the minimum is taken. */
 const BLOCK = 4096;
-/** Share of the picks after which points are ordered by their distance: earlier nearly all of them are still far. */
-const ORDERED_FROM = 0.4;
+/** After so many picks points are ordered anew by their distance, which takes as long as some 100 picks. */
+const ORDER_EVERY = 1500;
+/** Points that tell the mean well enough. */
+const MEAN_ROWS = 4096;
 
 export interface Coreset {
   /** Picked points, in the order of picking. */
@@ -56,18 +58,17 @@ export async function* greedyCoreset(
     const nearest = new Float32Array(points.count).fill(Infinity);
     const picks = new Picks(rows, nearest);
     picks.add(start, 0);
-    let ordered = false;
+    let orderAt = ORDER_EVERY;
     while (true) {
       yield picks.index.length;
       if (picks.index.length >= size) break;
-      if (!ordered && picks.index.length >= ORDERED_FROM * size) {
-        await distances.update(nearest, picks.index, 0);
-        distances.order(nearest);
-        ordered = true;
-      }
       let candidates = farthest(nearest, CANDIDATES);
       while (await distances.update(nearest, picks.index, candidates.bound))
         candidates = farthest(nearest, CANDIDATES);
+      if (picks.index.length >= orderAt) {
+        distances.order(nearest, picks.index.length);
+        orderAt = picks.index.length + ORDER_EVERY;
+      }
       if (!(await followCandidates(distances, candidates, nearest, picks, size))) break;
     }
     return { index: Int32Array.from(picks.index), radius: Float32Array.from(picks.radius) };
@@ -149,9 +150,9 @@ interface Candidates {
 /** The largest values, at most `most`; ties by lowest index. */
 function farthest(values: Float32Array, most: number): Candidates {
   const index = new Int32Array(Math.min(most, values.length));
-  const bound = kthLargest(values.slice(), index.length);
+  const bound = kthLargest(values, index.length);
   let ties = index.length;
-  for (const value of values) if (value > bound) ties--;
+  for (let i = 0; i < values.length; i++) if (values[i] > bound) ties--;
   let lastTie = -1;
   let n = 0;
   for (let i = 0; i < values.length; i++)
@@ -163,29 +164,16 @@ function farthest(values: Float32Array, most: number): Candidates {
   return { index, bound, lastTie };
 }
 
-/** The k-th largest value by quickselect; reorders its argument. */
+/** The k-th largest of values that are not negative. Their bits are ordered as they are: the upper half tells most. */
 function kthLargest(values: Float32Array, k: number): number {
-  const target = k - 1;
-  let low = 0;
-  let high = values.length - 1;
-  while (low < high) {
-    const pivot = values[(low + high) >> 1];
-    let i = low;
-    let j = high;
-    while (i <= j) {
-      while (values[i] > pivot) i++;
-      while (values[j] < pivot) j--;
-      if (i <= j) {
-        const swapped = values[i];
-        values[i++] = values[j];
-        values[j--] = swapped;
-      }
-    }
-    if (target <= j) high = j;
-    else if (target >= i) low = i;
-    else break;
-  }
-  return values[target];
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const counts = new Uint32Array(1 << 16);
+  for (let i = 0; i < bits.length; i++) counts[bits[i] >>> 16]++;
+  let upper = counts.length - 1;
+  for (; counts[upper] < k; upper--) k -= counts[upper];
+  const alike = new Float32Array(counts[upper]);
+  for (let i = 0, n = 0; i < bits.length; i++) if (bits[i] >>> 16 === upper) alike[n++] = values[i];
+  return alike.sort()[alike.length - k];
 }
 
 /**
@@ -207,18 +195,19 @@ class WidenedRows {
     this.stride = width + 2;
     const blocks = Math.ceil(count / BLOCK);
     this.block = Math.ceil(count / blocks);
-    this.values = new Float32Array(blocks * this.block * this.stride);
+    const out = new Float32Array(blocks * this.block * this.stride);
     const mean = coarseMean(values, count, width);
     for (let p = 0, from = 0, to = 0; p < count; p++, to += 2) {
       let norm = 0;
       for (let i = 0; i < width; i++) {
         const value = Math.fround(values[from++] - mean[i]);
-        this.values[to++] = value;
+        out[to++] = value;
         norm += value * value;
       }
-      this.values[to] = norm;
-      this.values[to + 1] = 1;
+      out[to] = norm;
+      out[to + 1] = 1;
     }
+    this.values = out;
   }
 
   norm(point: number): number {
@@ -254,17 +243,22 @@ class WidenedRows {
   }
 }
 
-/** The mean with few digits, so that differences of numbers with few digits stay exact, and ties among them ties. */
+/**
+ * About the points' mean, with few digits, so that differences of numbers with few digits stay exact, and ties among them
+ * ties.
+ */
 function coarseMean(values: Float32Array, count: number, width: number): Float64Array {
   const mean = new Float64Array(width);
+  const every = Math.ceil(count / MEAN_ROWS);
+  const rows = Math.ceil(count / every);
   let most = 0;
-  for (let p = 0, at = 0; p < count; p++)
-    for (let i = 0; i < width; i++, at++) {
+  for (let p = 0; p < count; p += every)
+    for (let i = 0, at = p * width; i < width; i++, at++) {
       mean[i] += values[at];
-      if (Math.abs(values[at]) > most) most = Math.abs(values[at]);
+      most = Math.max(most, Math.abs(values[at]));
     }
   const step = most ? 2 ** (Math.floor(Math.log2(most)) - 7) : 1;
-  return mean.map((sum) => Math.round(sum / count / step) * step);
+  return mean.map((sum) => Math.round(sum / rows / step) * step);
 }
 
 /** Points whose distances are computed together. */
@@ -290,12 +284,13 @@ class SquaredDistances {
     this.#blocks = this.#cut(
       Int32Array.from({ length: rows.count }, (_, i) => i),
       (first) => values.subarray(first * stride, (first + block) * stride),
+      0,
     );
   }
 
-  #cut(order: Int32Array, rowsFrom: (first: number) => Float32Array, seen = 0): Block[] {
-    const { block, count, stride } = this.rows;
-    return Array.from({ length: Math.ceil(count / block) }, (_, i) => ({
+  #cut(order: Int32Array, rowsFrom: (first: number) => Float32Array, seen: number): Block[] {
+    const { block, stride } = this.rows;
+    return Array.from({ length: Math.ceil(order.length / block) }, (_, i) => ({
       points: this.context.upload(floatTensor([block, stride], rowsFrom(i * block))),
       members: order.subarray(i * block, (i + 1) * block),
       seen,
@@ -303,18 +298,19 @@ class SquaredDistances {
     }));
   }
 
-  /** Puts points of like distance into one block. All of them have to be up to date. */
-  order(nearest: Float32Array): void {
-    const { block, count } = this.rows;
-    const order = Int32Array.from({ length: count }, (_, i) => i).sort((a, b) => nearest[b] - nearest[a]);
-    const [{ seen }] = this.#blocks;
-    this.dispose();
-    this.#blocks = this.#cut(
+  /** Among the blocks that take account of so many picks, puts points of like distance into one block. */
+  order(nearest: Float32Array, picks: number): void {
+    const { block } = this.rows;
+    const current = this.#blocks.filter(({ seen }) => seen === picks);
+    const order = farthestFirst(current, nearest);
+    for (const { points } of current) points.dispose();
+    const ordered = this.#cut(
       order,
       (first) => this.rows.some(order.subarray(first, first + block), block),
-      seen,
+      picks,
     );
-    for (const own of this.#blocks) own.farthest = nearest[own.members[0]];
+    for (const own of ordered) own.farthest = nearest[own.members[0]];
+    this.#blocks = [...this.#blocks.filter(({ seen }) => seen < picks), ...ordered];
   }
 
   /**
@@ -366,6 +362,17 @@ class SquaredDistances {
     graph.output('squared', nearestOnly ? reduceMin(squared, [1]) : squared);
     return this.context.compile(graph.build());
   }
+}
+
+/** The blocks' members by falling distance. */
+function farthestFirst(blocks: readonly Block[], nearest: Float32Array): Int32Array {
+  // Sorted as numbers, without a function that compares: a distance's bits, which are ordered as it is, and the point.
+  const bits = new Uint32Array(nearest.buffer, nearest.byteOffset, nearest.length);
+  const keys = new Float64Array(blocks.reduce((sum, { members }) => sum + members.length, 0));
+  let n = 0;
+  for (const { members } of blocks)
+    for (const point of members) keys[n++] = bits[point] * nearest.length + point;
+  return Int32Array.from(keys.sort().reverse(), (key) => key % nearest.length);
 }
 
 /** Distances of a block's members, if they are less than before. */

@@ -78,9 +78,9 @@ describe('the same picks as the plain loop', () => {
     expect([...radius]).toEqual(expected.radius.map(Math.fround));
   });
 
-  it('many picks of many blocks, most of which are left alone at most times: greedy but for rounding', async () => {
+  it('many picks of many blocks, ordered anew as they are left alone: greedy but for rounding', async () => {
     const points = normal('lazy', 20_000, 6);
-    expect(greedyShortfall(points, (await select(points, 1500)).index)).toBeLessThan(1e-5);
+    expect(greedyShortfall(points, (await select(points, 4000)).index)).toBeLessThan(1e-5);
   });
 
   it('the example of methods.md 5.8', async () => {
