@@ -1,4 +1,5 @@
 import { assert } from '../../base/errors';
+import { floatTensor } from '../../base/tensor';
 import type { TensorData } from '../../base/tensor';
 import { gaussianBlur, mul, reduceMax, resizeBilinear, slice, sub } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
@@ -52,10 +53,12 @@ const TAPS: readonly TapRole[] = [
 /** Side that the smoothing is given for. @source methods.md 16.5 */
 const USUAL_SIDE = 240;
 /**
- * What texts say of the whole image beside the highest place of the map: at this weight their logits spread over
- * images as widely as those heights do.
+ * How much the logit of texts for the whole image counts in the score beside the highest place of the map. At half of it
+ * logits spread over images as widely as those heights do; with few images texts rank images better than maps do.
  */
-const LOGIT_WEIGHT = 0.4;
+const LOGIT_WEIGHT = 0.8;
+/** Of fits that don't carry it. */
+const EARLIER_LOGIT_WEIGHT = 0.4;
 /** Classes of the usual support set: an estimate is made before the set is known. */
 const USUAL_CLASSES = 7;
 
@@ -81,7 +84,7 @@ export const semclip: Detector<SemClipOptions> = {
     const width = headWidth(size, o);
     const head = headStep(items, width, USUAL_CLASSES);
     const rows = 4 * items * width;
-    const headState = netBytes([head]) + 4 * (2 * width + USUAL_CLASSES) + (o.textTrust ? 4 * 2 : 0);
+    const headState = netBytes([head]) + 4 * (2 * width + USUAL_CLASSES) + (o.textTrust ? 4 * 3 : 0);
     // Rows lie in memory, standardised beside that, and on the device.
     const headBytes = 2 * rows + trainingBytes([head]);
     if (!o.transformation) return { fitBytes: texts + rows + headBytes, stateBytes: texts + headState };
@@ -129,7 +132,7 @@ export const semclip: Detector<SemClipOptions> = {
           steps: o.headSteps,
           temperature: o.headTemperature,
         }))),
-      ...(trust && { trust }),
+      ...(trust && { trust, logitWeight: floatTensor([1], [LOGIT_WEIGHT]) }),
     };
     if (!wanted.maps) return { ...known, ...head };
     // The head is trained first: the long training can then be ended with all that is needed there.
@@ -242,7 +245,9 @@ function scoreTaught(inputs: Inputs, state: StateValues, o: SemClipOptions): Sco
   const parts = [highest];
   if (o.textScore) parts.push(mul(textScore(token, two), o.textScore));
   if ('trust' in state)
-    parts.push(mul(mul(textLogit(token, two), LOGIT_WEIGHT), slice(state.trust, 0, 0, 1)));
+    parts.push(
+      mul(mul(textLogit(token, two), state.logitWeight ?? EARLIER_LOGIT_WEIGHT), slice(state.trust, 0, 0, 1)),
+    );
   return { map, score: sumOf(parts), classes: classesOf(inputs, state, features, o) };
 }
 

@@ -1,24 +1,46 @@
 import { floatTensor, floats } from '../../base/tensor';
 import type { TensorData } from '../../base/tensor';
 import { classScores, confusionMatrix } from '../../metrics/confusion';
+import { auroc } from '../../metrics/ranking';
 import type { LabelledRows } from '../kit/class-head';
 
-/** The first of the texts that a row is most like. @param row E values @param texts unit rows, [n,E] */
-function nearestText(row: Float32Array, texts: TensorData): number {
+/** How like a row is to each of the texts: cosines. @param row E values @param texts unit rows, [n,E] */
+function likeness(row: Float32Array, texts: TensorData): number[] {
   const [count, width] = texts.shape;
   const values = floats(texts);
-  const likeness = Array.from({ length: count }, (_, t) =>
-    row.reduce((sum, value, k) => sum + value * values[t * width + k], 0),
+  const length = Math.hypot(...row) || 1;
+  return Array.from(
+    { length: count },
+    (_, t) => row.reduce((sum, value, k) => sum + value * values[t * width + k], 0) / length,
   );
-  return likeness.indexOf(Math.max(...likeness));
 }
 
 /** How far rows are most like their own class's text: balanced accuracy above chance, as a share of what could be. */
-function rightness({ rows, classOf }: LabelledRows, texts: TensorData): number {
+function classesTold({ rows, classOf }: LabelledRows, texts: TensorData): number {
   const [classes] = texts.shape;
-  const told = rows.map((row) => nearestText(row, texts));
+  const told = rows.map((row) => {
+    const like = likeness(row, texts);
+    return like.indexOf(Math.max(...like));
+  });
   const accuracy = classScores(confusionMatrix(classOf, told, classes)).balancedAccuracy ?? 0;
   return Math.max(0, (accuracy - 1 / classes) / (1 - 1 / classes));
+}
+
+/**
+ * How far words rank defects above what is good: image AUROC above chance, as a share of what could be. Ranked, for
+ * that is what the score they are added to is for: a set whose every image words call a defect can still be in order,
+ * and a single good image is no verdict on a threshold.
+ */
+function defectsTold({ rows, classOf }: LabelledRows, normal: number, two: TensorData): number {
+  const scores = rows.map((row) => {
+    const [good, defective] = likeness(row, two);
+    return defective - good;
+  });
+  const area = auroc(
+    scores,
+    classOf.map((own) => Number(own !== normal)),
+  );
+  return area === null ? 0 : Math.max(0, 2 * area - 1);
 }
 
 /**
@@ -36,19 +58,14 @@ export function textTrust(
   texts: TensorData,
   two: TensorData,
 ): TensorData {
-  const defective = tokens.classOf.map((own) => Number(own !== normal));
-  const bothOccur = new Set(defective).size === 2;
-  return floatTensor(
-    [2],
-    [bothOccur ? rightness({ rows: tokens.rows, classOf: defective }, two) : 0, rightness(tokens, texts)],
-  );
+  return floatTensor([2], [defectsTold(tokens, normal, two), classesTold(tokens, texts)]);
 }
 
 /** @param trust [2], of `textTrust` @returns what a fit says of it */
 export function trustRemark(trust: TensorData): string {
   const [defects, classes] = Array.from(floats(trust), (share) => `${Math.round(100 * share)} %`);
   return (
-    `Words count as far as they were right of the support set's own images, above chance: ${defects} in telling ` +
+    `Words count as far as they were right of the support set's own images, above chance: ${defects} in ranking ` +
     `defects, ${classes} in telling classes.`
   );
 }

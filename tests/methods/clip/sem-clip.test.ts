@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { floats, sizeOf } from '../../../src/base/tensor';
+import { floatTensor, floats, sizeOf } from '../../../src/base/tensor';
 import type { TensorData } from '../../../src/base/tensor';
 import type { SemClipOptions } from '../../../src/methods/clip/options';
 import { semclip } from '../../../src/methods/clip/sem-clip';
@@ -76,6 +76,7 @@ describe('a few shots', () => {
     expect(floats(other['head.weight'])).not.toEqual(floats(state['head.weight']));
     expect(Object.keys(state).sort()).toEqual(
       [
+        'logitWeight',
         'texts',
         'trust',
         'two',
@@ -148,6 +149,16 @@ describe('a few shots', () => {
     ]);
     const { map, score: scores } = await score(state, short);
     expect([map.every(Number.isFinite), scores.every(Number.isFinite)]).toEqual([true, true]);
+  });
+
+  it('a fit of an earlier version, without a weight of its own, scores as it did', async () => {
+    const { logitWeight, ...earlier } = await fitToEnd(semclip, fewShot(), short);
+    expect(floats(logitWeight)[0]).toBeCloseTo(0.8, 6);
+    const weighed = async (weight: number) =>
+      (await score({ ...earlier, logitWeight: floatTensor([1], [weight]) }, short)).score;
+    const [found, none, some] = [(await score(earlier, short)).score, await weighed(0), await weighed(0.4)];
+    expect([...found]).toEqual([...some]);
+    expect([...found]).not.toEqual([...none]);
   });
 
   it('words count where they are right on the support set, and only there', async () => {

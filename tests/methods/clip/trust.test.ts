@@ -19,10 +19,19 @@ it('is 1 where words are always right, 0 where they are at chance or worse', () 
 });
 
 it('counts classes alike, not images', () => {
-  // Of class 1 three of four are right, of good the one: (1 + 3/4)/2 twice over; of 4 classes chance is 1/4.
-  const [defects, classes] = trust([0, 1, 1, 1, 0], [0, 1, 1, 1, 1]);
-  expect(defects).toBeCloseTo(2 * ((1 + 3 / 4) / 2) - 1, 5);
+  // Of class 1 three of four are right, of good the one; of 4 classes chance is 1/4.
+  const [, classes] = trust([0, 1, 1, 1, 0], [0, 1, 1, 1, 1]);
   expect(classes).toBeCloseTo(((1 + 3 / 4) / 2 - 1 / 4) / (3 / 4), 5);
+});
+
+it('counts how far defects are ranked above what is good, of whatever length', () => {
+  // Towards good 0.9, 0.5 | defects 0.7, 0.3, 0.1: of six pairs five are in order.
+  const rows = [0.9, 0.5, 0.7, 0.3, 0.1].map((share, i) => {
+    const length = i + 1;
+    return Float32Array.from([share * length, Math.sqrt(1 - share ** 2) * length, 0, 0]);
+  });
+  const found = textTrust({ rows, classOf: [0, 0, 1, 1, 1] }, 0, TEXTS, TWO);
+  expect(floats(found)[0]).toBeCloseTo(2 * (5 / 6) - 1, 5);
 });
 
 it('says nothing of defects without a good image beside them', () => {
@@ -31,7 +40,7 @@ it('says nothing of defects without a good image beside them', () => {
 
 it('says of a fit how far words count', () => {
   expect(trustRemark(floatTensor([2], [0.304, 1]))).toBe(
-    "Words count as far as they were right of the support set's own images, above chance: 30 % in telling defects, " +
+    "Words count as far as they were right of the support set's own images, above chance: 30 % in ranking defects, " +
       '100 % in telling classes.',
   );
 });
