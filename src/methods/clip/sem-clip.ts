@@ -1,7 +1,6 @@
 import { assert } from '../../base/errors';
-import { floatTensor } from '../../base/tensor';
 import type { TensorData } from '../../base/tensor';
-import { gaussianBlur, mul, reduceMax, resizeBilinear, slice, sub } from '../../graph/ops/index';
+import { gaussianBlur, mul, reduceMax, resizeBilinear, sub } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
 import type { Level, TapRole } from '../../nn/backbones/backbone';
 import { FittedNet } from '../../nn/net';
@@ -32,7 +31,7 @@ import type { SemClipOptions } from './options';
 import { headWidth, shotsOf, supportFeatures, supportMasks } from './support-set';
 import type { SupportFeatures, Wanted } from './support-set';
 import { madeUpPair, textPair } from './text-pair';
-import { textTrust, trustRemark } from './trust';
+import { textTrust, trustRemark, wordsIn, wordWeights } from './trust';
 import {
   TRANSFORMATION,
   denseWidth,
@@ -52,13 +51,6 @@ const TAPS: readonly TapRole[] = [
 
 /** Side that the smoothing is given for. @source methods.md 16.5 */
 const USUAL_SIDE = 240;
-/**
- * How much the logit of texts for the whole image counts in the score beside the highest place of the map. At half of it
- * logits spread over images as widely as those heights do; with few images texts rank images better than maps do.
- */
-const LOGIT_WEIGHT = 0.8;
-/** Of fits that don't carry it. */
-const EARLIER_LOGIT_WEIGHT = 0.4;
 /** Classes of the usual support set: an estimate is made before the set is known. */
 const USUAL_CLASSES = 7;
 
@@ -84,7 +76,7 @@ export const semclip: Detector<SemClipOptions> = {
     const width = headWidth(size, o);
     const head = headStep(items, width, USUAL_CLASSES);
     const rows = 4 * items * width;
-    const headState = netBytes([head]) + 4 * (2 * width + USUAL_CLASSES) + (o.textTrust ? 4 * 3 : 0);
+    const headState = netBytes([head]) + 4 * (2 * width + USUAL_CLASSES) + (o.textTrust ? 4 * 2 : 0);
     // Rows lie in memory, standardised beside that, and on the device.
     const headBytes = 2 * rows + trainingBytes([head]);
     if (!o.transformation) return { fitBytes: texts + rows + headBytes, stateBytes: texts + headState };
@@ -132,7 +124,7 @@ export const semclip: Detector<SemClipOptions> = {
           steps: o.headSteps,
           temperature: o.headTemperature,
         }))),
-      ...(trust && { trust, logitWeight: floatTensor([1], [LOGIT_WEIGHT]) }),
+      ...(trust && { words: wordWeights(trust) }),
     };
     if (!wanted.maps) return { ...known, ...head };
     // The head is trained first: the long training can then be ended with all that is needed there.
@@ -244,10 +236,8 @@ function scoreTaught(inputs: Inputs, state: StateValues, o: SemClipOptions): Sco
   const token = classTokenOf(inputs, 4);
   const parts = [highest];
   if (o.textScore) parts.push(mul(textScore(token, two), o.textScore));
-  if ('trust' in state)
-    parts.push(
-      mul(mul(textLogit(token, two), state.logitWeight ?? EARLIER_LOGIT_WEIGHT), slice(state.trust, 0, 0, 1)),
-    );
+  const words = wordsIn(state);
+  if (words) parts.push(mul(textLogit(token, two), words.logit));
   return { map, score: sumOf(parts), classes: classesOf(inputs, state, features, o) };
 }
 
@@ -259,12 +249,12 @@ function classesOf(
 ): ClassShares<Value> {
   if (!(`${HEAD}.weight` in state)) return textAlone(wholeImageShares(classTokenOf(inputs, 4), state.texts));
   const head = headShares(state, headInputs(inputs, o));
-  const trusted = 'trust' in state;
-  const text = trusted
+  const words = wordsIn(state);
+  const text = words
     ? wholeImageShares(classTokenOf(inputs, 4), state.texts)
     : textShares(patchSimilarity(features, state.texts, o.patchReduce), o.similarityTemperature);
   if (!o.textSimilarity) return { fused: head, text, head };
-  return fuse(text, head, trusted ? sub(1, slice(state.trust, 0, 1, 2)) : o.headWeight);
+  return fuse(text, head, words ? sub(1, words.share) : o.headWeight);
 }
 
 const smoothed = (map: Value, { blurSigma }: SemClipOptions): Value =>

@@ -1,7 +1,10 @@
 import { floatTensor, floats } from '../../base/tensor';
 import type { TensorData } from '../../base/tensor';
+import { mul, slice } from '../../graph/ops/index';
+import type { Value } from '../../graph/value';
 import { classScores, confusionMatrix } from '../../metrics/confusion';
 import { auroc } from '../../metrics/ranking';
+import type { StateValues } from '../contract';
 import type { LabelledRows } from '../kit/class-head';
 
 /** How like a row is to each of the texts: cosines. @param row E values @param texts unit rows, [n,E] */
@@ -59,6 +62,32 @@ export function textTrust(
   two: TensorData,
 ): TensorData {
   return floatTensor([2], [defectsTold(tokens, normal, two), classesTold(tokens, texts)]);
+}
+
+/**
+ * How much the logit of texts for a whole image counts in its score, beside the highest place of the map, where they are
+ * always right. At half of it logits spread over images as widely as those heights do.
+ */
+const LOGIT_WEIGHT = 0.8;
+const EARLIER_LOGIT_WEIGHT = 0.4;
+
+/**
+ * What words weigh in the answers of a fit. Beside them a head that a few images taught is worth little even where words
+ * are half right: it has a share of their doubt squared.
+ * @param trust [2], of `textTrust`
+ * @returns [2]: of their logit in the score, and their share in classes
+ */
+export function wordWeights(trust: TensorData): TensorData {
+  const [defects, classes] = floats(trust);
+  return floatTensor([2], [LOGIT_WEIGHT * defects, 1 - (1 - classes) ** 2]);
+}
+
+/** What words weigh in a fit [1] each, if they are trusted by what they are worth; earlier fits keep trust itself. */
+export function wordsIn(state: StateValues): { logit: Value; share: Value } | undefined {
+  const both = state.words ?? state.trust;
+  if (!both) return undefined;
+  const [first, share] = [0, 1].map((i) => slice(both, 0, i, i + 1));
+  return { logit: state.words ? first : mul(first, EARLIER_LOGIT_WEIGHT), share };
 }
 
 /** @param trust [2], of `textTrust` @returns what a fit says of it */

@@ -3,7 +3,6 @@ import { floatTensor, floats, sizeOf } from '../../../src/base/tensor';
 import type { TensorData } from '../../../src/base/tensor';
 import type { SemClipOptions } from '../../../src/methods/clip/options';
 import { semclip } from '../../../src/methods/clip/sem-clip';
-import { trustRemark } from '../../../src/methods/clip/trust';
 import type { FitContext, FitProgress, MethodState, StepCost, Support } from '../../../src/methods/contract';
 import { defaultOptions } from '../../../src/methods/options';
 import { brokenOff, checkpointIn } from '../../support/broken-off';
@@ -76,10 +75,9 @@ describe('a few shots', () => {
     expect(floats(other['head.weight'])).not.toEqual(floats(state['head.weight']));
     expect(Object.keys(state).sort()).toEqual(
       [
-        'logitWeight',
         'texts',
-        'trust',
         'two',
+        'words',
         ...['weight', 'bias', 'mean', 'std', 'present'].map((part) => `head.${part}`),
         ...[1, 2, 3, 4].flatMap((j) => [`transformation.level${j}.weight`, `transformation.level${j}.bias`]),
       ].sort(),
@@ -145,26 +143,25 @@ describe('a few shots', () => {
     expect(Object.keys(state).some((name) => name.startsWith('transformation'))).toBe(false);
     expect(remarks).toEqual([
       'No defect has a mask: maps are by texts; classes are learnt.',
-      trustRemark(state.trust),
+      expect.stringContaining('Words count as far as they were right'),
     ]);
     const { map, score: scores } = await score(state, short);
     expect([map.every(Number.isFinite), scores.every(Number.isFinite)]).toEqual([true, true]);
   });
 
-  it('a fit of an earlier version, without a weight of its own, scores as it did', async () => {
-    const { logitWeight, ...earlier } = await fitToEnd(semclip, fewShot(), short);
-    expect(floats(logitWeight)[0]).toBeCloseTo(0.8, 6);
-    const weighed = async (weight: number) =>
-      (await score({ ...earlier, logitWeight: floatTensor([1], [weight]) }, short)).score;
-    const [found, none, some] = [(await score(earlier, short)).score, await weighed(0), await weighed(0.4)];
-    expect([...found]).toEqual([...some]);
-    expect([...found]).not.toEqual([...none]);
+  it('a fit of an earlier version, which keeps trust itself, answers as it did', async () => {
+    const { words, ...rest } = await fitToEnd(semclip, fewShot(), short);
+    expect(floats(words)[0]).toBeCloseTo(0.8, 6);
+    const { taps } = picturesOf([0, 1, 2], 'queries');
+    const earlier = await score({ ...rest, trust: floatTensor([2], [0.5, 0.7]) }, short, taps);
+    expect(earlier).toEqual(await score({ ...rest, words: floatTensor([2], [0.2, 0.7]) }, short, taps));
+    expect(earlier).not.toEqual(await score({ ...rest, words }, short, taps));
   });
 
   it('words count where they are right on the support set, and only there', async () => {
     const queries = picturesOf([0, 1, 2], 'queries');
     const right = await fitToEnd(semclip, fewShot(), short);
-    expect([...floats(right.trust)]).toEqual([1, 1]);
+    expect([...floats(right.words)]).toEqual([0.8, 1].map(Math.fround));
     const { classes } = await score(right, short, queries.taps);
     expect(classes!.fused).toEqual(classes!.text);
 
@@ -177,7 +174,7 @@ describe('a few shots', () => {
       return { ...rest, classes: { ...words, data } };
     };
     const wrong = await fitToEnd(semclip, fewShot({ world: { support: { ...support!, texts } } }), short);
-    expect(floats(wrong.trust)[1]).toBe(0);
+    expect(floats(wrong.words)[1]).toBe(0);
     const told = (await score(wrong, short, queries.taps)).classes!;
     expect(told.fused).toEqual(told.head);
   });
