@@ -3,47 +3,25 @@ import type { TensorData } from '../../base/tensor';
 import { mul, slice } from '../../graph/ops/index';
 import type { Value } from '../../graph/value';
 import { classScores, confusionMatrix } from '../../metrics/confusion';
-import { auroc } from '../../metrics/ranking';
 import type { StateValues } from '../contract';
 import type { LabelledRows } from '../kit/class-head';
 
-/** How like a row is to each of the texts: cosines. @param row E values @param texts unit rows, [n,E] */
-function likeness(row: Float32Array, texts: TensorData): number[] {
+/** The first of the texts that a row is most like. @param row E values @param texts unit rows, [n,E] */
+function nearestText(row: Float32Array, texts: TensorData): number {
   const [count, width] = texts.shape;
   const values = floats(texts);
-  const length = Math.hypot(...row) || 1;
-  return Array.from(
-    { length: count },
-    (_, t) => row.reduce((sum, value, k) => sum + value * values[t * width + k], 0) / length,
+  const likeness = Array.from({ length: count }, (_, t) =>
+    row.reduce((sum, value, k) => sum + value * values[t * width + k], 0),
   );
+  return likeness.indexOf(Math.max(...likeness));
 }
 
 /** How far rows are most like their own class's text: balanced accuracy above chance, as a share of what could be. */
-function classesTold({ rows, classOf }: LabelledRows, texts: TensorData): number {
+function rightness({ rows, classOf }: LabelledRows, texts: TensorData): number {
   const [classes] = texts.shape;
-  const told = rows.map((row) => {
-    const like = likeness(row, texts);
-    return like.indexOf(Math.max(...like));
-  });
+  const told = rows.map((row) => nearestText(row, texts));
   const accuracy = classScores(confusionMatrix(classOf, told, classes)).balancedAccuracy ?? 0;
   return Math.max(0, (accuracy - 1 / classes) / (1 - 1 / classes));
-}
-
-/**
- * How far words rank defects above what is good: image AUROC above chance, as a share of what could be. Ranked, for
- * that is what the score they are added to is for: a set whose every image words call a defect can still be in order,
- * and a single good image is no verdict on a threshold.
- */
-function defectsTold({ rows, classOf }: LabelledRows, normal: number, two: TensorData): number {
-  const scores = rows.map((row) => {
-    const [good, defective] = likeness(row, two);
-    return defective - good;
-  });
-  const area = auroc(
-    scores,
-    classOf.map((own) => Number(own !== normal)),
-  );
-  return area === null ? 0 : Math.max(0, 2 * area - 1);
 }
 
 /**
@@ -61,18 +39,22 @@ export function textTrust(
   texts: TensorData,
   two: TensorData,
 ): TensorData {
-  return floatTensor([2], [defectsTold(tokens, normal, two), classesTold(tokens, texts)]);
+  const defective = tokens.classOf.map((own) => Number(own !== normal));
+  const bothOccur = new Set(defective).size === 2;
+  return floatTensor(
+    [2],
+    [bothOccur ? rightness({ rows: tokens.rows, classOf: defective }, two) : 0, rightness(tokens, texts)],
+  );
 }
 
 /**
- * How much the logit of texts for a whole image counts in its score, beside the highest place of the map, where they are
- * always right. At half of it logits spread over images as widely as those heights do.
+ * How much the logit of texts for a whole image counts in its score where they are always right: so weighed, logits spread
+ * over images as widely as the highest places of maps do, which stand beside them.
  */
-const LOGIT_WEIGHT = 0.8;
-const EARLIER_LOGIT_WEIGHT = 0.4;
+const LOGIT_WEIGHT = 0.4;
 
 /**
- * What words weigh in the answers of a fit. Beside them a head that a few images taught is worth little even where words
+ * What words weigh in the answers of a fit. In classes a head that a few images taught is worth little even where words
  * are half right: it has a share of their doubt squared.
  * @param trust [2], of `textTrust`
  * @returns [2]: of their logit in the score, and their share in classes
@@ -87,14 +69,14 @@ export function wordsIn(state: StateValues): { logit: Value; share: Value } | un
   const both = state.words ?? state.trust;
   if (!both) return undefined;
   const [first, share] = [0, 1].map((i) => slice(both, 0, i, i + 1));
-  return { logit: state.words ? first : mul(first, EARLIER_LOGIT_WEIGHT), share };
+  return { logit: state.words ? first : mul(first, LOGIT_WEIGHT), share };
 }
 
 /** @param trust [2], of `textTrust` @returns what a fit says of it */
 export function trustRemark(trust: TensorData): string {
   const [defects, classes] = Array.from(floats(trust), (share) => `${Math.round(100 * share)} %`);
   return (
-    `Words count as far as they were right of the support set's own images, above chance: ${defects} in ranking ` +
+    `Words count as far as they were right of the support set's own images, above chance: ${defects} in telling ` +
     `defects, ${classes} in telling classes.`
   );
 }
