@@ -31,7 +31,7 @@ import type { SemClipOptions } from './options';
 import { headWidth, shotsOf, supportFeatures, supportMasks } from './support-set';
 import type { SupportFeatures, Wanted } from './support-set';
 import { madeUpPair, textPair } from './text-pair';
-import { textTrust, trustRemark, wordsIn, wordWeights } from './trust';
+import { textTrust, trustRemark, wordShares, wordsIn } from './trust';
 import {
   TRANSFORMATION,
   denseWidth,
@@ -124,7 +124,7 @@ export const semclip: Detector<SemClipOptions> = {
           steps: o.headSteps,
           temperature: o.headTemperature,
         }))),
-      ...(trust && { words: wordWeights(trust) }),
+      ...(trust && { words: wordShares(trust) }),
     };
     if (!wanted.maps) return { ...known, ...head };
     // The head is trained first: the long training can then be ended with all that is needed there.

@@ -54,22 +54,22 @@ export function textTrust(
 const LOGIT_WEIGHT = 0.4;
 
 /**
- * What words weigh in the answers of a fit. In classes a head that a few images taught is worth little even where words
- * are half right: it has a share of their doubt squared.
+ * How far words count in a fit. In classes a head that a few images taught is worth little even where words are half right:
+ * it has a share of their doubt squared.
  * @param trust [2], of `textTrust`
- * @returns [2]: of their logit in the score, and their share in classes
+ * @returns [2]: in the score, and in classes
  */
-export function wordWeights(trust: TensorData): TensorData {
+export function wordShares(trust: TensorData): TensorData {
   const [defects, classes] = floats(trust);
-  return floatTensor([2], [LOGIT_WEIGHT * defects, 1 - (1 - classes) ** 2]);
+  return floatTensor([2], [defects, 1 - (1 - classes) ** 2]);
 }
 
-/** What words weigh in a fit [1] each, if they are trusted by what they are worth; earlier fits keep trust itself. */
+/** The weight of words' logit in the score and their share in classes [1], where a fit tells; earlier fits keep trust. */
 export function wordsIn(state: StateValues): { logit: Value; share: Value } | undefined {
   const both = state.words ?? state.trust;
   if (!both) return undefined;
-  const [first, share] = [0, 1].map((i) => slice(both, 0, i, i + 1));
-  return { logit: state.words ? first : mul(first, LOGIT_WEIGHT), share };
+  const [score, share] = [0, 1].map((i) => slice(both, 0, i, i + 1));
+  return { logit: mul(score, LOGIT_WEIGHT), share };
 }
 
 /** @param trust [2], of `textTrust` @returns what a fit says of it */

@@ -2,6 +2,7 @@ import { floatTensor, floats } from '../../base/tensor';
 import type { TensorData } from '../../base/tensor';
 import { GraphBuilder } from '../../graph/builder';
 import { matMul, reduceMin, transposeLast } from '../../graph/ops/index';
+import { bitsOf, rankDescending } from '../../metrics/order';
 import type { DeviceTensor } from '../../runtime/device-tensor';
 import type { FitContext, FitProgram } from '../contract';
 
@@ -166,7 +167,7 @@ function farthest(values: Float32Array, most: number): Candidates {
 
 /** The k-th largest of values that are not negative. Their bits are ordered as they are: the upper half tells most. */
 function kthLargest(values: Float32Array, k: number): number {
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const bits = bitsOf(values);
   const counts = new Uint32Array(1 << 16);
   for (let i = 0; i < bits.length; i++) counts[bits[i] >>> 16]++;
   let upper = counts.length - 1;
@@ -366,13 +367,14 @@ class SquaredDistances {
 
 /** The blocks' members by falling distance. */
 function farthestFirst(blocks: readonly Block[], nearest: Float32Array): Int32Array {
-  // Sorted as numbers, without a function that compares: a distance's bits, which are ordered as it is, and the point.
-  const bits = new Uint32Array(nearest.buffer, nearest.byteOffset, nearest.length);
-  const keys = new Float64Array(blocks.reduce((sum, { members }) => sum + members.length, 0));
-  let n = 0;
-  for (const { members } of blocks)
-    for (const point of members) keys[n++] = bits[point] * nearest.length + point;
-  return Int32Array.from(keys.sort().reverse(), (key) => key % nearest.length);
+  const members = new Int32Array(blocks.reduce((sum, own) => sum + own.members.length, 0));
+  let at = 0;
+  for (const own of blocks) {
+    members.set(own.members, at);
+    at += own.members.length;
+  }
+  const { order } = rankDescending(Float32Array.from(members, (point) => nearest[point]));
+  return Int32Array.from(order, (i) => members[i]);
 }
 
 /** Distances of a block's members, if they are less than before. */

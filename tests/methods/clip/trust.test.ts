@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { floatTensor, floats } from '../../../src/base/tensor';
-import { textTrust, trustRemark, wordWeights } from '../../../src/methods/clip/trust';
+import { textTrust, trustRemark, wordShares } from '../../../src/methods/clip/trust';
 
 /** Four classes along four directions; the first has no defect. */
 const TEXTS = floatTensor([4, 4], [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]);
@@ -30,12 +30,12 @@ it('says nothing of defects without a good image beside them', () => {
 });
 
 it('leaves the head a share of what words are in doubt of, squared', () => {
-  const weights = (defects: number, classes: number) => [
-    ...floats(wordWeights(floatTensor([2], [defects, classes]))),
+  const shares = (defects: number, classes: number) => [
+    ...floats(wordShares(floatTensor([2], [defects, classes]))),
   ];
-  expect(weights(0, 0)).toEqual([0, 0]);
-  expect(weights(1, 1)).toEqual([0.4, 1].map(Math.fround));
-  expect(weights(0.5, 0.5)).toEqual([0.2, 0.75].map(Math.fround));
+  expect(shares(0, 0)).toEqual([0, 0]);
+  expect(shares(1, 1)).toEqual([1, 1]);
+  expect(shares(0.5, 0.5)).toEqual([0.5, 0.75]);
 });
 
 it('says of a fit how far words count', () => {
