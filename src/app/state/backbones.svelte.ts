@@ -23,6 +23,9 @@ export const ACTIVATION_REASON =
   'The file doesn’t say which. OpenAI’s weights and LAION-400M’s B/32 use QuickGELU, LAION’s others GELU; ' +
   'config.json beside the published file tells it as quick_gelu or hidden_act.';
 
+/** What is said in an encoder's place; once the engine runs, there is at least the one that is built in. */
+export const NO_ENCODER_YET = 'Encoders are known once the engine has started.';
+
 /** A CLIP; `activation` is undefined as long as the user hasn't answered. */
 export interface Encoder {
   readonly description: BackboneDescription;

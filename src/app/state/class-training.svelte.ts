@@ -3,7 +3,7 @@ import type { BackboneId } from '../../base/ids';
 import type { ClassEstimateRequest, ClassifierDescription } from '../../protocol/classes-api';
 import type { BackboneDescription } from '../../protocol/engine-api';
 import type { ClassFitRecord, SetRecord } from '../../store/schema';
-import { sidesOf } from './backbones.svelte';
+import { NO_ENCODER_YET, sidesOf } from './backbones.svelte';
 import { classProblem, classRemarks } from './classifiers.svelte';
 import type { ClassPlan } from './classifiers.svelte';
 import type { Labels } from './labels.svelte';
@@ -168,7 +168,7 @@ function backbonesFor(
 
 const backboneProblem = ({ title, standsOn, needs }: ClassifierDescription): string =>
   standsOn === 'clip'
-    ? 'There is no encoder yet. Drop a published CLIP, one .safetensors file.'
+    ? NO_ENCODER_YET
     : `${title} stands on weights of ${needs.architectures?.join(', ') ?? 'a backbone'}; there are none yet. Drop them as one .safetensors file.`;
 
 /**

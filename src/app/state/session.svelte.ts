@@ -11,7 +11,7 @@ import { SettingsStore } from '../../store/settings-store';
 import { SupportStore } from '../../store/support-store';
 import { EngineClient } from '../engine-client';
 import { Asking } from './asking.svelte';
-import { BUILT_IN, BUILT_IN_ENCODER, Backbones } from './backbones.svelte';
+import { BUILT_IN, BUILT_IN_ENCODER, Backbones, NO_ENCODER_YET } from './backbones.svelte';
 import { Comparison } from './comparison.svelte';
 import { Costs } from './costs.svelte';
 import { DefectClasses } from './defect-classes.svelte';
@@ -185,7 +185,7 @@ export class Session {
     const lacking = methods.flatMap((method) => teachProblem(method, open) ?? []);
     if (lacking.length) return lacking.join(' ');
     if (!methods.some(({ standsOn }) => standsOn === 'clip')) return undefined;
-    if (!encoder) return 'There is no encoder yet. Drop a published CLIP, one .safetensors file.';
+    if (!encoder) return NO_ENCODER_YET;
     return encoder.activation ? undefined : `Choose the activation of ${encoder.description.title} first.`;
   }
 

@@ -74,9 +74,11 @@ export function wordsIn(state: StateValues): { logit: Value; share: Value } | un
 
 /** @param trust [2], of `textTrust` @returns what a fit says of it */
 export function trustRemark(trust: TensorData): string {
-  const [defects, classes] = Array.from(floats(trust), (share) => `${Math.round(100 * share)} %`);
+  const percent = (share: number) => `${Math.round(100 * share)} %`;
+  const [defects, classes] = Array.from(floats(trust), percent);
+  const [, share] = Array.from(floats(wordShares(trust)), percent);
   return (
-    `Words count as far as they were right of the support set's own images, above chance: ${defects} in telling ` +
-    `defects, ${classes} in telling classes.`
+    `Words alone were right of the support set's own images, above chance: ${defects} in telling defects, ${classes} ` +
+    `in telling classes. They make up ${share} of a class's probability.`
   );
 }

@@ -39,8 +39,8 @@ it('leaves the head a share of what words are in doubt of, squared', () => {
 });
 
 it('says of a fit how far words count', () => {
-  expect(trustRemark(floatTensor([2], [0.304, 1]))).toBe(
-    "Words count as far as they were right of the support set's own images, above chance: 30 % in telling defects, " +
-      '100 % in telling classes.',
+  expect(trustRemark(floatTensor([2], [0.304, 0.67]))).toBe(
+    "Words alone were right of the support set's own images, above chance: 30 % in telling defects, 67 % in telling " +
+      "classes. They make up 89 % of a class's probability.",
   );
 });
