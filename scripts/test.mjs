@@ -1,6 +1,7 @@
 // `npm test`: installs what it needs and runs everything; `fast` and `golden` run parts, `long` what takes too long for
 // every day: as many steps on the software WebGPU adapter as on WebAssembly.
 // The last line reads `N passed, N failed`.
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkNode, ensureBuilt, ensureChromium, ensureInstalled, root, run } from './prepare.mjs';
@@ -23,15 +24,35 @@ ensureInstalled();
 const bin = (name, path) => join(root, 'node_modules', name, path);
 const node = (args, env = {}) => run(process.execPath, args, { env: { ...process.env, ...env } });
 
-/** A tool that passes or fails as a whole counts as one. */
-const checks = {
-  format: () => node([bin('prettier', 'bin/prettier.cjs'), '--check', '.']),
-  lint: () => node([bin('eslint', 'bin/eslint.js'), '.', '--max-warnings', '0']),
-  types: () =>
-    node([bin('svelte-check', 'bin/svelte-check'), '--fail-on-warnings']) ||
-    node([bin('typescript', 'bin/tsc'), '-p', 'tsconfig.core.json']) ||
-    node([bin('typescript', 'bin/tsc'), '-p', 'tsconfig.json']),
+/** A tool that passes or fails as a whole counts as one; its commands run one after the other. */
+const CHECKS = {
+  format: [[bin('prettier', 'bin/prettier.cjs'), '--check', '.']],
+  lint: [[bin('eslint', 'bin/eslint.js'), '.', '--max-warnings', '0']],
+  types: [
+    [bin('svelte-check', 'bin/svelte-check'), '--fail-on-warnings'],
+    [bin('typescript', 'bin/tsc'), '-p', 'tsconfig.core.json'],
+    [bin('typescript', 'bin/tsc'), '-p', 'tsconfig.json'],
+  ],
 };
+
+/** Its lines come once it has ended: others run beside it. @returns whether it succeeded */
+function quietly(args) {
+  return new Promise((settle) => {
+    const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    const lines = [];
+    child.stdout.on('data', (chunk) => lines.push(chunk));
+    child.stderr.on('data', (chunk) => lines.push(chunk));
+    child.on('close', (status) => {
+      process.stdout.write(Buffer.concat(lines));
+      settle(status === 0);
+    });
+  });
+}
+
+async function check(name) {
+  for (const args of CHECKS[name]) if (!(await quietly(args))) return { passed: 0, failed: 1, skipped: 0 };
+  return { passed: 1, failed: 0, skipped: 0 };
+}
 
 /** One vitest project; its tests are counted one by one. */
 function vitest(project) {
@@ -57,18 +78,24 @@ function vitest(project) {
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 const lines = [];
-for (const step of LANES[lane]) {
+
+async function take(step, work) {
   const start = Date.now();
-  console.log(`\n== ${step}`);
-  const status = checks[step]?.();
-  const result = checks[step]
-    ? { passed: Number(status === 0), failed: Number(status !== 0), skipped: 0 }
-    : vitest(step);
+  const result = await work();
   for (const key of Object.keys(total)) total[key] += result[key];
   const seconds = ((Date.now() - start) / 1000).toFixed(0);
   lines.push(
     `${step.padEnd(8)} ${result.passed} passed, ${result.failed} failed, ${result.skipped} skipped, ${seconds} s`,
   );
+}
+
+// Checks use a core each; tests use all there are.
+const checks = LANES[lane].filter((step) => CHECKS[step]);
+if (checks.length) console.log(`\n== ${checks.join(', ')}`);
+await Promise.all(checks.map((step) => take(step, () => check(step))));
+for (const step of LANES[lane].filter((other) => !CHECKS[other])) {
+  console.log(`\n== ${step}`);
+  await take(step, () => vitest(step));
 }
 console.log(`\n${lines.join('\n')}`);
 if (total.skipped) console.log(`${total.skipped} skipped: each says above what it needs`);
